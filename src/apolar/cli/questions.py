@@ -1,0 +1,277 @@
+"""The questions of ``apolar demo``: each asks apolar, and works out the exact value by itself from a closed form."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+import apolar as ap
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What apolar answers to one call, and the exact value with the formula that it comes from.
+
+    ``error`` is the largest difference of two entries, relative to entries that are larger than 1.
+    """
+
+    call: str
+    value: Tensor
+    exact: Tensor
+    formula: str
+    tolerance: float = 1e-12
+    shown: tuple[str, str] | None = None
+
+    @property
+    def error(self) -> float:
+        """The largest difference, or infinity where the shapes differ."""
+        if self.value.shape != self.exact.shape:
+            return math.inf
+        return float(((self.value - self.exact).abs() / self.exact.abs().clamp(min=1)).max())
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the value is the exact one, up to rounding."""
+        return self.error <= self.tolerance
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question, the function or setting that it is about, and its answers."""
+
+    title: str
+    setting: str
+    answers: Callable[[], Iterator[Answer]]
+    headers: tuple[str, str, str, str] = ("", "apolar", "exact", "because")
+
+
+QUESTIONS: list[Question] = []
+
+
+def _question(title: str, setting: str, **options: Any) -> Callable[[Callable[[], Iterator[Answer]]], Any]:
+    def register(answers: Callable[[], Iterator[Answer]]) -> Callable[[], Iterator[Answer]]:
+        QUESTIONS.append(Question(title, setting, answers, **options))
+        return answers
+
+    return register
+
+
+def _tensor(values: Any) -> Tensor:
+    return torch.as_tensor(values, dtype=torch.float64)
+
+
+# --------------------------------------------------------------------------------------------------- functions of calculus
+
+
+@_question("What is the second derivative of a polynomial?", "f = x³ + 2x² + 1 and g = x³ + x², at 2")
+def _polynomials() -> Iterator[Answer]:
+    def f(x: Tensor) -> Tensor:
+        return x**3 + 2 * x**2 + 1
+
+    def g(x: Tensor) -> Tensor:
+        return x**3 + x**2
+
+    x = _tensor(2.0)
+    yield Answer("ap.derivative(f, order=2)(x)", ap.derivative(f, order=2)(x), _tensor(6 * 2 + 4), "6x + 4")
+    yield Answer("ap.derivative(g)(x)", ap.derivative(g)(x), _tensor(3 * 2**2 + 2 * 2), "3x² + 2x")
+    yield Answer("ap.derivative(g, order=2)(x)", ap.derivative(g, order=2)(x), _tensor(6 * 2 + 2), "6x + 2")
+    hessian = ap.hessian(lambda x: g(x).sum())(x.reshape(1))
+    yield Answer("ap.hessian(g)([x])", hessian, _tensor([[6 * 2 + 2]]), "6x + 2, as a matrix")
+
+
+@_question('What is the "second-order Jacobian" of a vector function?', "sin of every entry, at (0, 1)")
+def _second_order_jacobian() -> Iterator[Answer]:
+    x = _tensor([0.0, 1.0])
+    exact = torch.zeros(2, 2, 2, dtype=torch.float64)
+    exact[1, 1, 1] = -math.sin(1)
+    tensor = ap.derivative_tensor(torch.sin, order=2)(x)
+    yield Answer("ap.derivative_tensor(torch.sin, order=2)(x)", tensor, exact, "−sin xᵢ where i = j = k, else 0")
+    zero = _tensor(0.0)
+    yield Answer("ap.derivative(torch.sin)(0)", ap.derivative(torch.sin)(zero), _tensor(1), "cos 0")
+    yield Answer("ap.derivative(torch.sin, order=2)(0)", ap.derivative(torch.sin, order=2)(zero), _tensor(0), "−sin 0")
+
+
+@_question(
+    "Can a gradient be taken of something that contains a gradient?",
+    "L = mean(x²) + mean(∇(x₁²) − ∇(x₂²)), at (5, 7)",
+)
+def _gradient_of_gradient() -> Iterator[Answer]:
+    def loss(x: Tensor) -> Tensor:
+        inner = ap.grad(lambda x: x[0] ** 2)(x) - ap.grad(lambda x: x[1] ** 2)(x)
+        return (x**2).mean() + inner.mean()
+
+    gradient = ap.grad(loss)(_tensor([5.0, 7.0]))
+    yield Answer("ap.grad(L)(x)", gradient, _tensor([5 + 1, 7 - 1]), "L = (x₁² + x₂²)/2 + x₁ − x₂")
+
+
+@_question("How are functions of functions differentiated?", "f = cos x² at 0.5; g = sin(cos(‖x‖² + 1)), s = ‖x‖²")
+def _compositions() -> Iterator[Answer]:
+    def f(x: Tensor) -> Tensor:
+        return torch.cos(x**2)
+
+    def g(x: Tensor) -> Tensor:
+        return torch.sin(torch.cos((x**2).sum() + 1))
+
+    cos, sin = math.cos(0.25), math.sin(0.25)
+    series = torch.stack(list(ap.taylor(f, order=2)(_tensor(0.5))))
+    exact = _tensor([cos, -2 * 0.5 * sin, -2 * sin - 4 * 0.25 * cos])
+    yield Answer("ap.taylor(f, order=2)(0.5)", series, exact, "f, f′ = −2x sin x², f″ = −2 sin x² − 4x² cos x²")
+    point = [0.3, -0.5, 0.2]
+    s = sum(x * x for x in point)
+    exact = _tensor([-2 * x * math.sin(s + 1) * math.cos(math.cos(s + 1)) for x in point])
+    yield Answer("ap.grad(g)((0.3, −0.5, 0.2))", ap.grad(g)(_tensor(point)), exact, "−2x sin(s + 1) cos(cos(s + 1))")
+    exact = -2 * math.sin(1) * math.cos(math.cos(1)) * torch.eye(3, dtype=torch.float64)
+    yield Answer("ap.hessian(g)((0, 0, 0))", ap.hessian(g)(_tensor([0.0] * 3)), exact, "−2 sin 1 cos(cos 1) · I")
+
+
+@_question(
+    "What are the gradients that every course begins with?",
+    "a mean, a polynomial, and a Gaussian density p with mean μ = (1, −1) and covariance Σ = [[2, ½], [½, 1]]",
+)
+def _first_gradients() -> Iterator[Answer]:
+    x = _tensor([1.0, -2.0, 3.0, 0.5])
+    gradient = ap.grad(lambda x: (2 * (x + 2) ** 2).mean())(x)
+    exact = _tensor([4 * (entry + 2) / 4 for entry in (1.0, -2.0, 3.0, 0.5)])
+    yield Answer("ap.grad(mean(2(x + 2)²))((1, −2, 3, ½))", gradient, exact, "4 (x + 2)/n")
+
+    gradient = ap.grad(lambda p: p[0] ** 2 + p[0] * p[1] + p[2])(_tensor([-1.0, 2.0, 3.0]))
+    yield Answer("ap.grad(x² + xy + z)((−1, 2, 3))", gradient, _tensor([2 * -1 + 2, -1, 1]), "(2x + y, x, 1)")
+
+    mean, covariance = _tensor([1.0, -1.0]), _tensor([[2.0, 0.5], [0.5, 1.0]])
+
+    def density(x: Tensor) -> Tensor:
+        distance = (x - mean) @ torch.linalg.solve(covariance, x - mean)
+        return torch.exp(-distance / 2) / (2 * math.pi * torch.linalg.det(covariance).sqrt())
+
+    a, b, determinant = 0.5 - 1, 0.25 + 1, 2 * 1 - 0.5 * 0.5
+    u, v = (1 * a - 0.5 * b) / determinant, (-0.5 * a + 2 * b) / determinant  # Σ⁻¹(x − μ)
+    p = math.exp(-(a * u + b * v) / 2) / (2 * math.pi * math.sqrt(determinant))
+    yield Answer(
+        "ap.grad(p)((½, ¼))", ap.grad(density)(_tensor([0.5, 0.25])), _tensor([-p * u, -p * v]), "−p Σ⁻¹(x − μ)"
+    )
+
+
+@_question(
+    "Are the mixed partial derivatives equal? Not always",
+    "f = xy(x² − y²)/(x² + y²) with f(0, 0) = 0, at the origin",
+)
+def _mixed_partials() -> Iterator[Answer]:
+    def f(p: Tensor) -> Tensor:
+        x, y = p[..., 0], p[..., 1]
+        square = x**2 + y**2
+        origin = square == 0
+        return torch.where(origin, 0.0, x * y * (x**2 - y**2) / torch.where(origin, 1.0, square))
+
+    found = ap.mixed_partials(f)(_tensor([0.0, 0.0]))
+    # f_x(0, y) = −y and f_y(x, 0) = x
+    yield Answer(
+        "ap.mixed_partials(f)(0).hessian", found.hessian, _tensor([[0, -1], [1, 0]]), "f_xy = −1, f_yx = +1", 1e-6
+    )
+    violation = _tensor(found.violation).reshape(())
+    yield Answer("ap.mixed_partials(f)(0).violation", violation, _tensor(2), "|f_xy − f_yx|", 1e-6)
+
+
+@_question("How fast does a fluid deform and turn?", "the shear flow u = (3y, 0)")
+def _shear_flow() -> Iterator[Answer]:
+    def flow(p: Tensor) -> Tensor:
+        return torch.stack([3 * p[..., 1], 0 * p[..., 0]], dim=-1)
+
+    gradient, strain, spin = ap.velocity_gradient(flow)(_tensor([0.4, 0.7]))
+    yield Answer("L = velocity gradient", gradient, _tensor([[0, 3], [0, 0]]), "Lᵢⱼ = ∂uᵢ/∂xⱼ")
+    yield Answer("D = strain rate", strain, _tensor([[0, 1.5], [1.5, 0]]), "(L + Lᵀ)/2, symmetric")
+    yield Answer("W = spin", spin, _tensor([[0, 1.5], [-1.5, 0]]), "(L − Lᵀ)/2, antisymmetric")
+
+
+@_question("What are the first ten derivatives of arctan?", "all of them in one pass, at 1")
+def _arctan() -> Iterator[Answer]:
+    x = _tensor([-1.0, 0.0, 0.5, 2.0])
+    second = ap.derivative(torch.atan, order=2)(x)
+    exact = _tensor([-2 * a / (1 + a * a) ** 2 for a in (-1.0, 0.0, 0.5, 2.0)])
+    yield Answer("ap.derivative(torch.atan, order=2)((−1, 0, ½, 2))", second, exact, "−2x/(1 + x²)²")
+    derivatives = torch.stack(list(ap.taylor(torch.atan, order=10)(_tensor(1.0))[1:]))
+    exact = _tensor(
+        [(-1) ** (n - 1) * math.factorial(n - 1) * math.sin(n * math.pi / 4) / 2 ** (n / 2) for n in range(1, 11)]
+    )
+    yield Answer("ap.taylor(torch.atan, order=10)(1)[1:]", derivatives, exact, "(−1)ⁿ⁻¹ (n − 1)! sin(nπ/4) / 2ⁿᐟ²")
+
+
+# ------------------------------------------------------------------------------------------------------ a neural network
+
+
+def _nested(y: Tensor, x: Tensor) -> Tensor:
+    """∂y/∂x by reverse mode, row by row, so that it can be differentiated again."""
+    return torch.autograd.grad(y.sum(), x, create_graph=True)[0]
+
+
+def _nested_laplacian(u: Callable[[Tensor], Tensor] | Tensor, x: Tensor) -> Tensor:
+    value = u if isinstance(u, Tensor) else u(x)
+    gradient = _nested(value, x)
+    return sum((_nested(gradient[:, i], x)[:, i : i + 1] for i in range(x.shape[1])), start=torch.zeros(()))
+
+
+def _nested_burgers(net: nn.Module, x: Tensor) -> Tensor:
+    u = net(x)
+    first = _nested(u, x)
+    return first[:, 1:] + u * first[:, :1] - 0.01 / math.pi * _nested(first[:, 0], x)[:, :1]
+
+
+def _burgers(net: nn.Module, x: Tensor) -> Tensor:
+    dx, dt = ap.coordinates("x t")
+    u, u_x, u_t, u_xx = ap.evaluate(net, x, 1, dx, dt, dx**2)
+    return u_t + u * u_x - 0.01 / math.pi * u_xx
+
+
+@_question(
+    "And of a neural network?",
+    "a tanh network of 4 layers with 64 units at 2,000 points: the operator, and the gradient of its mean square "
+    "with respect to all parameters",
+    headers=("", "apolar", "nested autograd.grad", ""),
+)
+def _network() -> Iterator[Answer]:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        widths = [2, 64, 64, 64, 64]
+        layers = [m for a, b in zip(widths, widths[1:], strict=False) for m in (nn.Linear(a, b), nn.Tanh())]
+        net = nn.Sequential(*layers, nn.Linear(64, 1)).double()
+        points = torch.rand(2000, 2, dtype=torch.float64) * 2 - 1
+    tasks = {
+        "Burgers residual uₜ + u uₓ − 0.01/π uₓₓ": (lambda x: _burgers(net, x), lambda x: _nested_burgers(net, x)),
+        "Laplacian": (ap.laplacian(net), lambda x: _nested_laplacian(net, x)),
+        "biharmonic": (ap.bilaplacian(net), lambda x: _nested_laplacian(_nested_laplacian(net, x), x)),
+    }
+    parameters = list(net.parameters())
+    for name, (ours, theirs) in tasks.items():
+        value, seconds = _timed(lambda f=ours: _with_gradient(f, points, parameters))
+        reference, nested = _timed(lambda f=theirs: _with_gradient(f, points, parameters))
+        scales = [r.abs().max() for r in reference]
+        yield Answer(
+            name,
+            torch.cat([v / s for v, s in zip(value, scales, strict=True)]),
+            torch.cat([r / s for r, s in zip(reference, scales, strict=True)]),
+            f"{nested / seconds:.1f} times as fast",
+            tolerance=1e-10,
+            shown=(f"{1000 * seconds:.0f} ms", f"{1000 * nested:.0f} ms"),
+        )
+
+
+def _with_gradient(f: Callable[[Tensor], Tensor], points: Tensor, parameters: list[nn.Parameter]) -> list[Tensor]:
+    """The values, and the gradient of their mean square with respect to the parameters, each as one vector."""
+    result = f(points.clone().requires_grad_())
+    gradient = torch.autograd.grad(result.square().mean(), parameters, allow_unused=True, materialize_grads=True)
+    return [result.detach().flatten(), torch.cat([g.flatten() for g in gradient])]
+
+
+def _timed(task: Callable[[], list[Tensor]], repeats: int = 3) -> tuple[list[Tensor], float]:
+    """The result, and the shortest time of a few runs after one to warm up."""
+    result, times = task(), []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        task()
+        times.append(time.perf_counter() - start)
+    return result, min(times)

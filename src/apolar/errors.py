@@ -1,0 +1,49 @@
+"""What can go wrong, as classes. Every message says what was found, with the shapes or names at hand, and what to do."""
+
+
+class ApolarError(Exception):
+    """Anything that apolar refuses to do."""
+
+
+class CoordinateError(ApolarError, ValueError):
+    """A coordinate system or one of its names does not make sense."""
+
+
+class OperatorError(ApolarError, ValueError):
+    """A differential operator was built or combined in a way that has no meaning."""
+
+
+class ShapeError(ApolarError, ValueError):
+    """Points, directions or results do not have the shape that the operator needs."""
+
+
+class DtypeError(ApolarError, TypeError):
+    """A tensor has a dtype that cannot be differentiated."""
+
+
+class NonFiniteError(ApolarError, ValueError):
+    """The points contain NaN or infinity."""
+
+
+class FunctionError(ApolarError, RuntimeError):
+    """The function to be differentiated failed, or returned something that is not a tensor."""
+
+
+class DetachedError(ApolarError, RuntimeError):
+    """The function takes a value out of the computation (`.detach()`, `.item()`, …), and its derivative with it."""
+
+
+class RowCouplingError(ApolarError, RuntimeError):
+    """The function mixes rows, so that a derivative per row does not exist."""
+
+
+class UnsupportedOperator(ApolarError, NotImplementedError):
+    """The function calls something for which apolar has no rule: never a wrong number instead."""
+
+
+class ExpressionError(ApolarError, ValueError):
+    """A typed expression could not be read."""
+
+
+class VerificationError(ApolarError, AssertionError):
+    """A derivative disagrees with an independent reference."""

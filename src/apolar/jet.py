@@ -1,0 +1,132 @@
+"""Jet: a tensor together with its components pᵢ(∂) over an algebra, and how torch functions find their rules.
+
+The engine of apolar knows no torch function by itself: ``RULES`` is filled by the tables in ``rules/``.
+"""
+
+from __future__ import annotations
+
+import itertools
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from apolar.algebra import Algebra
+from apolar.errors import UnsupportedOperator
+
+Rule = Callable[..., Any]
+"""Called like the torch function that it replaces, with the jet of the innermost evaluation in front."""
+
+RULES: dict[Any, Rule] = {}
+"""The rule of every torch function that has one. Filled by ``rules/``."""
+
+_levels = itertools.count(1)
+
+
+def new_level() -> int:
+    """A number for one evaluation; a nested evaluation gets a larger one than those around it."""
+    return next(_levels)
+
+
+class Jet(torch.Tensor):
+    """A tensor that carries its components over an algebra, stacked on a new first axis.
+
+    Attributes:
+        components: ``(m, *shape)``; the first is the value itself.
+        algebra: what the components mean.
+        level: which evaluation the jet belongs to. The components may themselves be jets of an evaluation around it.
+        frozen: that memory is shared in a way that in-place operations could not respect.
+    """
+
+    components: Tensor
+    algebra: Algebra
+    level: int
+    frozen: bool = False
+
+    @staticmethod
+    def __new__(cls, components: Tensor, algebra: Algebra, level: int) -> Jet:
+        jet = Tensor._make_wrapper_subclass(cls, components.shape[1:], dtype=components.dtype, device=components.device)
+        jet.components, jet.algebra, jet.level = components, algebra, level
+        return jet
+
+    @property
+    def value(self) -> Tensor:
+        """The first component, p₀ = 1: the tensor without derivatives."""
+        return self.components[0]
+
+    def like(self, components: Tensor) -> Jet:
+        """A jet of the same evaluation."""
+        return Jet(components, self.algebra, self.level)
+
+    @classmethod
+    def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = dict(kwargs or {})
+        jet = innermost(args, kwargs)
+        if kwargs.pop("out", None) is not None:
+            raise unsupported(func, jet, "Leave out the argument `out` and use the result.")
+        if "input" in kwargs:
+            args = (kwargs.pop("input"), *args)
+        rule = RULES.get(func) or RULES[missing]
+        return rule(jet, func, *args, **kwargs)
+
+    @classmethod
+    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        raise unsupported(func, innermost(args, kwargs or {}))
+
+
+def missing() -> None:
+    """The key in ``RULES`` of the rule for functions that have none."""
+
+
+def innermost(args: Any, kwargs: dict[str, Any]) -> Jet:
+    """The jet with the highest level among the arguments: the evaluation that has to act first."""
+    return max(jets((args, kwargs)), key=lambda jet: jet.level)
+
+
+def jets(tree: Any) -> Iterator[Jet]:
+    """All jets in a nest of tuples, lists and dictionaries."""
+    if isinstance(tree, Jet):
+        yield tree
+    elif isinstance(tree, (tuple, list)):
+        for item in tree:
+            yield from jets(item)
+    elif isinstance(tree, dict):
+        yield from jets(list(tree.values()))
+
+
+def belongs(x: Any, jet: Jet) -> bool:
+    """Whether ``x`` is a jet of the same evaluation; anything else is a constant there."""
+    return isinstance(x, Jet) and x.level == jet.level
+
+
+def value(x: Any, jet: Jet) -> Any:
+    """``x`` without the derivatives of this evaluation."""
+    return x.components[0] if belongs(x, jet) else x
+
+
+def component_list(x: Any, jet: Jet) -> list[Any]:
+    """The components one by one; a constant has its value and the number 0 for the others."""
+    return list(x.components.unbind(0)) if belongs(x, jet) else [x] + [0] * (jet.algebra.size - 1)
+
+
+def unsupported(func: Any, jet: Jet, reason: str = "") -> UnsupportedOperator:
+    """The error for a function that cannot be lifted: its name, the order and the line of user code."""
+    name = getattr(func, "__qualname__", None) or getattr(func, "__name__", str(func))
+    return UnsupportedOperator(
+        f"no rule for {name} at order {jet.algebra.order}{user_line()}. "
+        + (reason or "Say it in functions that ap.supported_operators() lists, or ask for a rule.")
+    )
+
+
+def user_line() -> str:
+    """Where the innermost frame outside of torch and apolar stands."""
+    inside = (str(Path(__file__).parent), str(Path(torch.__file__).parent))
+    for frame in reversed(traceback.extract_stack()):
+        if not frame.filename.startswith(inside) and not frame.filename.startswith("<"):
+            return f", called at {frame.filename}:{frame.lineno}: {frame.line}"
+    return ""
+
+

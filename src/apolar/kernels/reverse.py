@@ -1,0 +1,73 @@
+"""Reverse mode through lifted functions, as autograd functions that keep their inputs and nothing else.
+
+The cotangent of φ(g) is multiplied by the lifted φ′(g) in the dual space: ḡⱼ = Σ cₖᵢⱼ φ′(g)ᵢ w̄ₖ. The backward passes are
+themselves written in differentiable operations, so that they can be differentiated again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import FunctionCtx
+
+from apolar.algebra import Algebra
+from apolar.jet import Jet
+from apolar.kernels import eager
+from apolar.series import times
+
+Taylor = Callable[[Tensor, int], Sequence[Any]]
+"""(x, order) ↦ φ(x), φ′(x), φ″(x)/2!, …, up to the order."""
+
+
+def applies(*tensors: Any) -> bool:
+    """Whether plain reverse mode watches: elsewhere (forward mode, torch.func, jets of jets) the eager path is taken."""
+    return (
+        torch.is_grad_enabled()
+        and not torch._C._are_functorch_transforms_active()
+        and not any(isinstance(t, Jet) for t in tensors)
+        and any(isinstance(t, Tensor) and t.requires_grad for t in tensors)
+    )
+
+
+class Compose(torch.autograd.Function):
+    """φ(g) for the components of g, stacked."""
+
+    @staticmethod
+    def forward(ctx: Any, components: Tensor, algebra: Algebra, taylor: Taylor) -> Tensor:
+        ctx.save_for_backward(components)
+        ctx.algebra, ctx.taylor = algebra, taylor
+        return eager.compose(algebra, taylor(components[0], algebra.order), components)
+
+    @staticmethod
+    def backward(ctx: Any, cotangent: Tensor) -> tuple[Tensor, None, None]:
+        (components,) = ctx.saved_tensors
+        algebra = ctx.algebra
+        taylor = ctx.taylor(components[0], algebra.order + 1)
+        slope = eager.compose(algebra, [times(e, c) for e, c in enumerate(taylor)][1:], components)
+        return eager.dual_product(algebra, slope, cotangent), None, None
+
+
+class Affine(torch.autograd.Function):
+    """x Wᵀ + b for stacked components: one matrix product, the bias on the value only."""
+
+    @staticmethod
+    def forward(ctx: FunctionCtx, components: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        ctx.save_for_backward(components, weight)
+        y = torch.nn.functional.linear(components, weight)
+        if bias is not None:
+            y[0] += bias
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, cotangent: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+        components, weight = ctx.saved_tensors
+        rows = cotangent.flatten(0, -2)
+        to_components, to_weight, to_bias = ctx.needs_input_grad
+        return (
+            cotangent @ weight if to_components else None,
+            rows.mT @ components.flatten(0, -2) if to_weight else None,
+            cotangent[0].flatten(0, -2).sum(0) if to_bias else None,
+        )

@@ -1,0 +1,99 @@
+"""What a jet answers about itself, and what would take a value out of the computation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from apolar.errors import DetachedError
+from apolar.jet import Jet, belongs, unsupported, user_line
+from apolar.rules.registry import constant, rule
+
+ATTRIBUTES = (
+    "shape", "ndim", "dtype", "device", "layout", "is_cuda", "is_cpu", "is_mps", "is_meta", "is_sparse", "is_quantized",
+    "is_nested", "is_mkldnn", "is_sparse_csr", "is_xpu", "itemsize", "nbytes", "names", "is_vulkan", "is_xla", "is_mtia",
+    "is_ipu", "is_maia",
+)  # fmt: skip
+METHODS = (
+    "size", "dim", "numel", "nelement", "ndimension", "is_floating_point", "is_complex", "is_signed", "element_size",
+    "get_device", "dim_order", "is_inference", "is_conj", "is_neg", "is_shared", "is_pinned", "has_names", "__len__",
+    "is_same_size", "is_tensor", "type", "_is_zerotensor", "is_distributed",
+)  # fmt: skip
+
+
+def metadata(jet: Jet, func: Any, *args: Any, **kwargs: Any) -> Any:
+    """The wrapper's own answer."""
+    with torch._C.DisableTorchFunctionSubclass():
+        return func(*args, **kwargs)
+
+
+def _getter(name: str) -> Any:
+    return getattr(Tensor, name).__get__
+
+
+rule(*(_getter(name) for name in ATTRIBUTES if hasattr(Tensor, name)), kind="metadata")(metadata)
+rule(*METHODS, kind="metadata")(metadata)
+constant(Tensor.stride, Tensor.is_contiguous, Tensor.storage_offset, torch.result_type)
+
+
+@rule(_getter("requires_grad"), kind="metadata")
+def requires_grad(jet: Jet, func: Any, x: Jet) -> bool:
+    return x.components.requires_grad
+
+
+@rule(_getter("is_leaf"), kind="metadata")
+def is_leaf(jet: Jet, func: Any, x: Jet) -> bool:
+    return False
+
+
+@rule(_getter("grad"), _getter("grad_fn"), kind="metadata")
+def no_graph(jet: Jet, func: Any, x: Jet) -> None:
+    return None
+
+
+@rule(
+    "detach", "detach_", "item", "tolist", "numpy", "__float__", "__complex__", "__array__", "__array_wrap__", _getter("data"),
+    Tensor.__dlpack__, kind="refused",
+)  # fmt: skip
+def detached(jet: Jet, func: Any, *args: Any, **kwargs: Any) -> Any:
+    """Values without their derivative would make the result silently wrong."""
+    name = getattr(func, "__name__", str(func)).replace("__get__", ".data")
+    raise DetachedError(
+        f"{name} takes a value that depends on the coordinates out of the computation, and its derivative would be lost"
+        f"{user_line()}. Use torch functions on the tensor itself (torch.sin instead of math.sin); if the value is "
+        "meant as a constant, compute it outside of the function."
+    )
+
+
+@rule(
+    torch.autograd.grad, torch.autograd.backward, Tensor.backward, Tensor.requires_grad_, Tensor.retain_grad,
+    Tensor.register_hook, kind="refused",
+)  # fmt: skip
+def autograd_inside(jet: Jet, func: Any, *args: Any, **kwargs: Any) -> Any:
+    """Reverse mode inside of a lifted function has no graph to walk."""
+    raise unsupported(
+        func, jet, "Inside of a lifted function use ap.grad, ap.jacobian or ap.evaluate, or ask for the operators directly."
+    )
+
+
+@rule("zeros_like", "ones_like", "full_like", "empty_like", "rand_like", "randn_like", "randint_like", kind="constant")
+def like(jet: Jet, func: Any, x: Jet, *args: Any, **kwargs: Any) -> Any:
+    """A constant that is a jet, so that it can be filled in place."""
+    return as_jet(jet, func(x.value, *args, **kwargs))
+
+
+@rule("new_zeros", "new_ones", "new_full", "new_empty", kind="constant")
+def new(jet: Jet, func: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
+    return as_jet(jet, func(x.value, *args, **kwargs)) if belongs(x, jet) else func(x, *args, **kwargs)
+
+
+constant(Tensor.new_tensor)
+
+
+def as_jet(jet: Jet, value: Tensor) -> Any:
+    """A constant of jet's evaluation; integers stay plain tensors."""
+    if not (value.is_floating_point() or value.is_complex()):
+        return value
+    return jet.like(torch.cat([value.unsqueeze(0), value.new_zeros(jet.algebra.size - 1, *value.shape)]))

@@ -1,0 +1,276 @@
+"""Sums, products and quotients: what is linear or bilinear, and arithmetic said in these words."""
+
+from __future__ import annotations
+
+import math
+import string
+from functools import reduce
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from apolar.jet import RULES, Jet, belongs, component_list, unsupported, value
+from apolar.kernels import eager, reverse
+from apolar.rules.elementwise import number_power
+from apolar.rules.registry import apply_bilinear, bilinear, composite, linear, rule, stack
+
+# ------------------------------------------------------------------------------------------------------- arithmetic
+
+
+def align(x: Jet, ndim: int) -> Tensor:
+    """The components of ``x`` with axes of length 1 so that they broadcast against ``ndim`` axes from the right."""
+    missing = ndim - x.ndim
+    if missing <= 0:
+        return x.components
+    return x.components.reshape(x.components.shape[:1] + (1,) * missing + x.components.shape[1:])
+
+
+def against(x: Jet, y: Any) -> Tensor:
+    """The components of ``x`` ready to meet the constant ``y``: aligned, and in the dtype that torch gives the result."""
+    components = align(x, y.ndim) if isinstance(y, Tensor) else x.components
+    dtype = torch.result_type(x, y)
+    return components if components.dtype == dtype else components.to(dtype)
+
+
+@rule("add", "__radd__", kind="linear")
+def add(jet: Jet, func: Any, x: Any, y: Any, *, alpha: float = 1) -> Jet:
+    if not belongs(y, jet):
+        return _add_constant(x, y if alpha == 1 else y * alpha)
+    if not belongs(x, jet):
+        return _add_constant(y if alpha == 1 else y * alpha, x)
+    if bool(x.ndim) == bool(y.ndim):
+        return jet.like(torch.add(align(x, y.ndim), align(y, x.ndim), alpha=alpha))
+    return stack([torch.add(a, b, alpha=alpha) for a, b in zip(x.components, y.components, strict=True)], jet)
+
+
+def _add_constant(x: Jet, c: Any) -> Jet:
+    components = against(x, c)
+    first = components[0] + c
+    return x.like(torch.cat([first.unsqueeze(0), components[1:].expand(-1, *first.shape)]))
+
+
+@composite("sub", "subtract", "__sub__")
+def sub(x: Any, y: Any, *, alpha: float = 1) -> Any:
+    return torch.add(x, torch.neg(y) if isinstance(y, Tensor) else -y, alpha=alpha)
+
+
+@composite("rsub", "__rsub__")
+def rsub(x: Any, y: Any, *, alpha: float = 1) -> Any:
+    return torch.add(torch.neg(x) * alpha, y)
+
+
+linear("neg", "negative")
+
+
+@rule("mul", "multiply", "__rmul__", kind="bilinear")
+def mul(jet: Jet, func: Any, x: Any, y: Any) -> Jet:
+    if belongs(x, jet) and belongs(y, jet):
+        factors = x.components.unbind(0)
+        return jet.like(eager.product(jet.algebra, factors, factors if x is y else y.components.unbind(0)))
+    if not belongs(x, jet):
+        x, y = y, x
+    return jet.like(against(x, y) * y)
+
+
+@rule("div", "divide", "true_divide", "__truediv__", kind="bilinear")
+def div(jet: Jet, func: Any, x: Any, y: Any, *, rounding_mode: str | None = None) -> Any:
+    if rounding_mode is not None:
+        return torch.div(value(x, jet), value(y, jet), rounding_mode=rounding_mode)
+    if not belongs(y, jet):
+        return jet.like(against(x, y) / y)
+    divisor = y.components.unbind(0)
+    return jet.like(
+        eager.divide(jet.algebra, lambda b: b / divisor[0], torch.mul, divisor, component_list(x, jet))
+    )
+
+
+@composite("__rdiv__", "__rtruediv__")
+def rdiv(x: Any, y: Any) -> Any:
+    return torch.div(torch.as_tensor(y, dtype=x.dtype, device=x.device), x)
+
+
+def _remainder(name: str, rounding_mode: str) -> None:
+    """x − q·y, where the quotient q is constant on each piece."""
+
+    @composite(name)
+    def remainder(x: Any, y: Any) -> Any:
+        return x - torch.div(x, y, rounding_mode=rounding_mode) * y
+
+
+_remainder("remainder", "floor")
+_remainder("fmod", "trunc")
+
+
+@composite("__rmod__")
+def rmod(x: Any, y: Any) -> Any:
+    return torch.remainder(torch.as_tensor(y, dtype=x.dtype, device=x.device), x)
+
+
+@composite("addcmul")
+def addcmul(x: Any, a: Any, b: Any, *, value: float = 1) -> Any:
+    return x + value * (a * b)
+
+
+@composite("addcdiv")
+def addcdiv(x: Any, a: Any, b: Any, *, value: float = 1) -> Any:
+    return x + value * (a / b)
+
+
+@composite("lerp")
+def lerp(start: Any, end: Any, weight: Any) -> Any:
+    return start + weight * (end - start)
+
+
+# ----------------------------------------------------------------------------------------------------------- powers
+
+
+@rule("pow", "__pow__", kind="elementwise")
+def pow(jet: Jet, func: Any, x: Any, y: Any) -> Any:
+    """xʸ: a recurrence where y is constant, exp(y log x) where it is not."""
+    if belongs(y, jet):
+        return torch.exp(y * (torch.log(x) if isinstance(x, Tensor) else math.log(x)))
+    if isinstance(y, Tensor) and y.ndim:
+        x = x.expand(torch.broadcast_shapes(x.shape, y.shape))
+    return RULES[number_power](jet, number_power, x, y)
+
+
+@composite("__rpow__")
+def rpow(x: Any, y: Any) -> Any:
+    return torch.pow(y, x)
+
+
+@composite("float_power")
+def float_power(x: Any, y: Any) -> Any:
+    return torch.pow(*(a.double() if isinstance(a, Tensor) else a for a in (x, y)))
+
+
+# ---------------------------------------------------------------------------------------------------- matrix products
+
+
+@rule("matmul", "__matmul__", kind="bilinear")
+def matmul(jet: Jet, func: Any, x: Any, y: Any) -> Jet:
+    if belongs(x, jet) and belongs(y, jet) or not (x.ndim and y.ndim):
+        return apply_bilinear(jet, torch.matmul, x, y)
+    if belongs(x, jet) and (y.ndim <= 2 or x.ndim > 1):
+        return jet.like(torch.matmul(align(x, y.ndim) if x.ndim > 1 else x.components, y))
+    if belongs(y, jet) and y.ndim > 1 and x.ndim > 1:
+        return jet.like(torch.matmul(x, align(y, x.ndim)))
+    return apply_bilinear(jet, torch.matmul, x, y)
+
+
+@composite("__rmatmul__")
+def rmatmul(x: Any, y: Any) -> Any:
+    return torch.matmul(y, x)
+
+
+@rule(F.linear, kind="bilinear")
+def linear_layer(jet: Jet, func: Any, x: Any, weight: Any, bias: Any = None) -> Any:
+    if belongs(x, jet) and not any(isinstance(p, Jet) for p in (weight, bias)) and weight.ndim == 2:
+        if reverse.applies(x.components, weight, bias):
+            return jet.like(reverse.Affine.apply(x.components, weight, bias))
+    y = torch.matmul(x, weight.mT if weight.ndim > 1 else weight)
+    return y if bias is None else y + bias
+
+
+bilinear("outer", "ger", "kron", "cross", torch.linalg.cross, "tensordot")
+
+for name in ("mm", "mv", "bmm", "dot"):
+    composite(name)(torch.matmul)
+
+
+@composite("vdot")
+def vdot(x: Any, y: Any) -> Any:
+    return torch.matmul(x.conj() if x.is_complex() else x, y)
+
+
+@composite(torch.linalg.vecdot)
+def vecdot(x: Any, y: Any, *, dim: int = -1) -> Any:
+    return ((x.conj() if x.is_complex() else x) * y).sum(dim)
+
+
+@composite("inner")
+def inner(x: Any, y: Any) -> Any:
+    return x * y if not (x.ndim and y.ndim) else torch.tensordot(x, y, dims=([-1], [-1]))
+
+
+def _added(function: Any) -> Any:
+    """β·c + α·function(x, y)."""
+
+    def added(c: Any, x: Any, y: Any, *, beta: float = 1, alpha: float = 1) -> Any:
+        product = function(x, y) if alpha == 1 else alpha * function(x, y)
+        return product if beta == 0 else c * beta + product
+
+    return added
+
+
+composite("addmm", "addmv", "baddbmm")(_added(torch.matmul))
+composite("addr")(_added(torch.outer))
+composite("addbmm")(_added(lambda x, y: torch.matmul(x, y).sum(0)))
+
+
+@composite("chain_matmul", torch.linalg.multi_dot)
+def multi_dot(*matrices: Any) -> Any:
+    return reduce(torch.matmul, matrices[0] if isinstance(matrices[0], (list, tuple)) else matrices)
+
+
+@composite(F.bilinear)
+def bilinear_layer(x: Any, y: Any, weight: Any, bias: Any = None) -> Any:
+    out = torch.einsum("...i,kij,...j->...k", x, weight, y)
+    return out if bias is None else out + bias
+
+
+@composite("einsum")
+def einsum(equation: Any, *operands: Any) -> Any:
+    """A contraction of many tensors as one of two at a time, keeping the letters that are needed later."""
+    if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
+        operands = tuple(operands[0])
+    if not isinstance(equation, str):
+        raise unsupported(torch.einsum, next(o for o in operands if isinstance(o, Jet)), "Write the equation as a string.")
+    inputs, output = _explicit(equation, operands)
+    result, letters = operands[0], inputs[0]
+    for k in range(1, len(operands)):
+        later = set(output).union(*inputs[k + 1 :])
+        kept = "".join(dict.fromkeys(c for c in letters + inputs[k] if c in later))
+        result = _contract(f"{letters},{inputs[k]}->{kept}", result, operands[k])
+        letters = kept
+    return result if letters == output else _contract(f"{letters}->{output}", result)
+
+
+def _contract(equation: str, *operands: Any) -> Any:
+    if not any(isinstance(o, Jet) for o in operands):
+        return torch.einsum(equation, *operands)
+    return RULES[_contract](RULES_JET(operands), _contract, equation, *operands)
+
+
+def RULES_JET(operands: Any) -> Jet:
+    return max((o for o in operands if isinstance(o, Jet)), key=lambda jet: jet.level)
+
+
+@rule(_contract, kind="bilinear")
+def contract(jet: Jet, func: Any, equation: str, x: Any, y: Any = None) -> Jet:
+    """einsum of one or two tensors; one jet among them carries its components along as one more letter."""
+    inputs, output = equation.split("->")
+    if y is None:
+        return jet.like(torch.einsum(f"...{inputs}->...{output}", x.components))
+    if belongs(x, jet) and belongs(y, jet):
+        return apply_bilinear(jet, lambda a, b: torch.einsum(equation, a, b), x, y)
+    left, right = inputs.split(",")
+    if belongs(x, jet):
+        return jet.like(torch.einsum(f"...{left},{right}->...{output}", x.components, y))
+    return jet.like(torch.einsum(f"{left},...{right}->...{output}", x, y.components))
+
+
+def _explicit(equation: str, operands: tuple[Any, ...]) -> tuple[list[str], str]:
+    """The letters of every operand and of the output, with ``...`` written out and the output never implied."""
+    left, arrow, output = equation.replace(" ", "").partition("->")
+    inputs = left.split(",")
+    free = [c for c in string.ascii_letters if c not in left]
+    widths = [o.ndim - len(i.replace("...", "")) if "..." in i else 0 for i, o in zip(inputs, operands, strict=True)]
+    batch = "".join(free[: max(widths, default=0)])
+    inputs = [i.replace("...", batch[len(batch) - w :]) for i, w in zip(inputs, widths, strict=True)]
+    if arrow:
+        return inputs, output.replace("...", batch)
+    once = sorted(c for c in set(left) - set(",.") if left.count(c) == 1)
+    return inputs, batch + "".join(once)

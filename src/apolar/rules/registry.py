@@ -1,0 +1,272 @@
+"""How a torch function becomes a rule, and what happens where there is none.
+
+Five kinds of rules cover nearly everything: ``elementwise`` (a recurrence for the derivatives), ``linear`` (each component
+alone), ``bilinear`` (Leibniz' rule), ``composite`` (said in the words of others) and ``constant`` (no derivative). Whoever
+needs the components themselves writes a ``rule``.
+"""
+
+from __future__ import annotations
+
+import functools
+import types
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from apolar import series
+from apolar.jet import RULES, Jet, belongs, component_list, innermost, jets, missing, unsupported, value
+from apolar.kernels import eager, reverse
+
+NAMESPACES = (torch, Tensor, F, torch.special, torch._C._nn)
+
+KINDS: dict[Any, str] = {}
+"""By torch function: the kind of its rule, for ap.supported_operators()."""
+
+OPEN_CHECKS = {
+    name: (lambda *_: False)
+    for name in ("has_torch_function", "has_torch_function_unary", "has_torch_function_variadic")
+}
+
+
+def spellings(*names: str) -> tuple[Any, ...]:
+    """The functions and methods that torch offers under these names.
+
+    >>> len(spellings("tanh")) >= 2
+    True
+    """
+    found = [getattr(space, name) for name in names for space in NAMESPACES if hasattr(space, name)]
+    return tuple(dict.fromkeys(f for f in found if callable(f)))
+
+
+def _register(functions: Iterable[Any], kind: str, rule: Callable[..., Any]) -> None:
+    for function in functions:
+        for spelling in spellings(function) if isinstance(function, str) else (function,):
+            RULES[spelling] = rule
+            KINDS[spelling] = kind
+
+
+def rule(*functions: Any, kind: str = "own rule") -> Callable[..., Any]:
+    """Register a rule that is called as ``rule(jet, func, *args, **kwargs)`` and works on components.
+
+    A function is given itself, or by a name that stands for all its spellings in torch.
+    """
+
+    def register(definition: Callable[..., Any]) -> Callable[..., Any]:
+        _register(functions, kind, definition)
+        return definition
+
+    return register
+
+
+def constant(*functions: Any) -> None:
+    """Functions without derivative: evaluated on the values, the result is a plain tensor."""
+
+    def constant_rule(jet: Jet, func: Any, *args: Any, **kwargs: Any) -> Any:
+        return func(*_values(args, jet), **_values(kwargs, jet))
+
+    _register(functions, "constant", constant_rule)
+
+
+def elementwise(
+    *functions: Any, derivative: Callable[..., Any] | None = None, formula: Callable[..., Any] | None = None
+) -> None:
+    """Functions of one tensor, entry by entry, whose derivatives go on by an equation or a formula."""
+    found = [s for f in functions for s in (spellings(f) if isinstance(f, str) else (f,))]
+    entry = series.Elementwise(found[0], derivative, formula)
+
+    def elementwise_rule(jet: Jet, func: Any, x: Any, *parameters: Any, **options: Any) -> Jet:
+        options.pop("inplace", None)
+        if not belongs(x, jet) or any(True for _ in jets((parameters, options))):
+            raise unsupported(func, jet, "Only its first argument may depend on the coordinates.")
+        if not (x.is_floating_point() or x.is_complex()):
+            raise unsupported(func, jet, f"It needs a floating point tensor, got {x.dtype}.")
+
+        def taylor(at: Tensor, order: int) -> list[Any]:
+            y = entry(series.variable(at), *parameters, **options)
+            value = y[0] if entry.derivative else func(at, *parameters, **options)
+            return [value, *(y[k] for k in range(1, order + 1))]
+
+        if reverse.applies(x.components) and not any(isinstance(p, Tensor) for p in (*parameters, *options.values())):
+            return jet.like(reverse.Compose.apply(x.components, jet.algebra, taylor))
+        return jet.like(eager.compose(jet.algebra, taylor(x.value, jet.algebra.order), x.components))
+
+    _register(found, "elementwise", elementwise_rule)
+    series.FUNCTIONS.update(dict.fromkeys(found, entry))
+
+
+def linear(*functions: Any, arguments: tuple[int | str, ...] = (0,)) -> None:
+    """Functions that are linear in the arguments at these positions or of these names together: component by component."""
+    _register(functions, "linear", functools.partial(apply_linear, arguments=arguments))
+
+
+def apply_linear(jet: Jet, func: Any, *args: Any, arguments: tuple[int | str, ...] = (0,), **kwargs: Any) -> Any:
+    """``func`` of every component; constants among the linear arguments count for the value only."""
+    named: dict[Any, Any] = {**dict(enumerate(args)), **kwargs}
+    if any(True for name, x in named.items() if name not in arguments for j in jets(x) if belongs(j, jet)):
+        raise unsupported(func, jet, f"Only its arguments {arguments} may depend on the coordinates.")
+    outputs = []
+    for k in range(jet.algebra.size):
+        at_k = {name: _component(x, k, jet) if name in arguments else x for name, x in named.items()}
+        outputs.append(func(*(at_k[i] for i in range(len(args))), **{name: at_k[name] for name in kwargs}))
+    return _stack_tree(outputs, jet)
+
+
+def stacked(*functions: Any) -> Callable[..., Any]:
+    """Linear functions of one tensor, written for all components at once: the components lie on an extra first axis.
+
+    Tensors without axes or without entries, where axes are ambiguous, go component by component.
+    """
+
+    def register(definition: Callable[..., Any]) -> Callable[..., Any]:
+        def stacked_rule(jet: Jet, func: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
+            if not belongs(x, jet) or not x.ndim or not x.numel():
+                return frozen(jet, func, x, *args, **kwargs)
+            return _map_tree(jet.like, definition(x.components, *args, **kwargs))
+
+        _register(functions, "linear", stacked_rule)
+        return definition
+
+    return register
+
+
+def frozen(jet: Jet, func: Any, *args: Any, **kwargs: Any) -> Any:
+    """A linear function, component by component, whose results would share memory in torch and do not here."""
+    result = apply_linear(jet, func, *args, **kwargs)
+    for shared in (*jets(args), *jets(result)):
+        shared.frozen = True
+    return result
+
+
+def bilinear(*functions: Any) -> None:
+    """Functions of two tensors that are linear in each: Leibniz' rule."""
+
+    def bilinear_rule(jet: Jet, func: Any, x: Any, y: Any, *args: Any, **kwargs: Any) -> Jet:
+        return apply_bilinear(jet, lambda a, b: func(a, b, *args, **kwargs), x, y)
+
+    _register(functions, "bilinear", bilinear_rule)
+
+
+def stack(components: list[Any], jet: Jet) -> Jet:
+    """A jet of the same evaluation from its components one by one."""
+    return jet.like(eager.stack(components))
+
+
+def apply_bilinear(jet: Jet, function: Callable[[Any, Any], Tensor], x: Any, y: Any) -> Jet:
+    """function(x, y), linear in each, where one or both are jets."""
+    if not belongs(y, jet):
+        return stack([function(c, y) for c in component_list(x, jet)], jet)
+    if not belongs(x, jet):
+        return stack([function(x, c) for c in component_list(y, jet)], jet)
+    return jet.like(eager.bilinear(jet.algebra, function, x.components.unbind(0), y.components.unbind(0)))
+
+
+def composite(*functions: Any) -> Callable[..., Any]:
+    """A function said in the words of others, with the signature of torch's."""
+
+    def register(definition: Callable[..., Any]) -> Callable[..., Any]:
+        def composite_rule(jet: Jet, func: Any, *args: Any, **kwargs: Any) -> Any:
+            return definition(*args, **kwargs)
+
+        _register(functions, "composite", composite_rule)
+        return definition
+
+    return register
+
+
+@rule(missing)
+def no_rule(jet: Jet, func: Any, *args: Any, **kwargs: Any) -> Any:
+    """In-place functions by their out-of-place twin, Python functions of torch by their own body, others refused."""
+    name = getattr(func, "__name__", "")
+    if name.endswith("_") and not name.endswith("__"):
+        return _in_place(jet, func, out_of_place(func), *args, **kwargs)
+    if name in IN_PLACE_OPERATORS:
+        return _in_place(jet, func, getattr(Tensor, IN_PLACE_OPERATORS[name]), *args, **kwargs)
+    if kwargs.get("inplace"):
+        return _in_place(jet, func, functools.partial(func, inplace=False), *args, **{**kwargs, "inplace": False})
+    body = opened(func)
+    if body is None:
+        raise unsupported(func, jet)
+    return body(*args, **kwargs)
+
+
+IN_PLACE_OPERATORS = {
+    "__iadd__": "add", "__isub__": "sub", "__imul__": "mul", "__itruediv__": "div", "__idiv__": "div",
+    "__ipow__": "pow", "__ifloordiv__": "floor_divide", "__imod__": "remainder",
+}  # fmt: skip
+
+
+def out_of_place(func: Any) -> Any:
+    """x.add for x.add_, torch.relu for torch.relu_."""
+    name = func.__name__[:-1]
+    for space in (Tensor, torch, F):
+        if hasattr(space, name):
+            return getattr(space, name)
+    return func
+
+
+def _in_place(jet: Jet, func: Any, twin: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
+    if twin is func:
+        raise unsupported(func, jet, "It works in place; use a function that returns a new tensor.")
+    return overwrite(jet, func, x, twin(x, *args, **kwargs))
+
+
+def overwrite(jet: Jet, func: Any, x: Any, result: Any) -> Any:
+    """Write ``result`` into the memory of ``x``, so that views of it see the change, as in torch."""
+    if not belongs(x, jet):
+        raise unsupported(func, jet, "It would write derivatives into a plain tensor: use torch.stack, torch.cat or torch.where.")
+    if x.frozen:
+        raise unsupported(func, jet, "Its tensor shares memory with another view: clone it first.")
+    if belongs(result, jet):
+        x.components.copy_(result.components)
+    else:
+        x.components[0].copy_(result)
+        x.components[1:].zero_()
+    return x
+
+
+@functools.cache
+def opened(func: Any) -> Callable[..., Any] | None:
+    """A Python function of torch, with its own check for overrides switched off: its body says what it computes."""
+    if not isinstance(func, types.FunctionType) or not OPEN_CHECKS.keys() & set(func.__code__.co_names):
+        return None
+    body = types.FunctionType(
+        func.__code__, {**func.__globals__, **OPEN_CHECKS}, func.__name__, func.__defaults__, func.__closure__
+    )
+    body.__kwdefaults__ = func.__kwdefaults__
+    return body
+
+
+def _values(tree: Any, jet: Jet) -> Any:
+    return _map_tree(lambda x: value(x, jet), tree)
+
+
+def _component(x: Any, k: int, jet: Jet) -> Any:
+    """Component k of every tensor in a nest; constants vanish for k > 0."""
+
+    def component(leaf: Any) -> Any:
+        if belongs(leaf, jet):
+            return leaf.components[k]
+        if k == 0 or not isinstance(leaf, (Tensor, float, complex)):
+            return leaf
+        return torch.zeros_like(leaf) if isinstance(leaf, Tensor) else 0.0
+
+    return _map_tree(component, x)
+
+
+def _map_tree(function: Callable[[Any], Any], tree: Any) -> Any:
+    """``function`` of the leaves of a nest of tuples, lists and dictionaries."""
+    if isinstance(tree, dict):
+        return {name: _map_tree(function, item) for name, item in tree.items()}
+    if isinstance(tree, (tuple, list)) and not isinstance(tree, torch.Size):
+        return type(tree)(_map_tree(function, item) for item in tree)
+    return function(tree)
+
+
+def _stack_tree(outputs: list[Any], jet: Jet) -> Any:
+    """A list of equal nests, one for each component, as one nest of jets."""
+    if isinstance(outputs[0], (tuple, list)):
+        return tuple(_stack_tree(list(items), jet) for items in zip(*outputs, strict=True))
+    return stack(outputs, jet)

@@ -1,0 +1,209 @@
+"""Univariate power series whose coefficients are computed when they are asked for, each once.
+
+A rule says how a function's derivative goes on, φ′ = d(φ, x). Read as an equation between power series it is a recurrence,
+(k+1) φₖ₊₁ = Σ dᵢ (k+1−i) zₖ₊₁₋ᵢ for φ(z(s)), and lazy coefficients solve it: dₖ needs φ only up to φₖ.
+Source: McIlroy, Power series, power serious, 1999; Griewank and Walther, Evaluating derivatives, chapter 13.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+Value = Any
+"""A coefficient: a tensor, a Python number where it is the same everywhere, or a number times a tensor."""
+
+
+@dataclass(frozen=True)
+class Elementwise:
+    """How a function of one tensor, entry by entry, is differentiated.
+
+    Args:
+        function: evaluates φ.
+        derivative: φ′ = derivative(φ, x, *parameters), in terms of series; or
+        formula: φ = formula(x, *parameters), in terms of functions that have a rule.
+    """
+
+    function: Callable[..., torch.Tensor]
+    derivative: Callable[..., Any] | None = None
+    formula: Callable[..., Any] | None = None
+
+    def __call__(self, z: Series, *parameters: Any, **options: Any) -> Series:
+        """The series of φ(z)."""
+        key = (self.function, *map(id, parameters), *sorted((name, id(value)) for name, value in options.items()))
+        if key not in z.functions:
+            z.functions[key] = self._series(z, parameters, options), parameters, options
+        return z.functions[key][0]
+
+    def _series(self, z: Series, parameters: tuple[Any, ...], options: dict[str, Any]) -> Series:
+        if self.formula is not None:
+            return constant(self.formula(z, *parameters, **options))
+
+        slope: list[Series] = []
+
+        def coefficient(y: Series, k: int) -> Value:
+            if k == 0:
+                return self.function(dense(z[0]), *parameters, **options)
+            if not slope:
+                slope.append(constant(self.derivative(y, z, *parameters, **options)))  # type: ignore[misc]
+            terms = [(slope[0][i], times(k - i, z[k - i])) for i in range(k)]
+            return times(1 / k, inner(terms))
+
+        return Series(coefficient)
+
+
+FUNCTIONS: dict[Any, Callable[..., Series]] = {}
+"""What a torch function does to a series. Filled by the tables in rules/elementwise.py."""
+
+
+class Series:
+    """A power series Σ cₖ sᵏ; ``series[k]`` is cₖ."""
+
+    def __init__(self, coefficient: Callable[[Series, int], Value]) -> None:
+        self._coefficient = coefficient
+        self._known: list[Value] = []
+        self.functions: dict[Any, Any] = {}
+
+    def __getitem__(self, k: int) -> Value:
+        while len(self._known) <= k:
+            self._known.append(self._coefficient(self, len(self._known)))
+        return self._known[k]
+
+    @property
+    def value(self) -> torch.Tensor:
+        """c₀ as a tensor."""
+        return dense(self[0])
+
+    def __add__(self, other: Any) -> Series:
+        other = constant(other)
+        return Series(lambda _, k: plus(self[k], other[k]))
+
+    def __neg__(self) -> Series:
+        return Series(lambda _, k: times(-1, self[k]))
+
+    def __sub__(self, other: Any) -> Series:
+        return self + (-constant(other))
+
+    def __rsub__(self, other: Any) -> Series:
+        return -self + other
+
+    def __mul__(self, other: Any) -> Series:
+        if not isinstance(other, Series):
+            return Series(lambda _, k: times(self[k], other))
+        if other is self:
+            return Series(lambda _, k: _square(self, k))
+        return Series(lambda _, k: inner([(self[i], other[k - i]) for i in range(k + 1)]))
+
+    def __truediv__(self, other: Any) -> Series:
+        if not isinstance(other, Series):
+            return Series(lambda _, k: times(self[k], 1 / other))
+        return self * other**-1
+
+    def __rtruediv__(self, other: Any) -> Series:
+        return self**-1 * other
+
+    def __pow__(self, exponent: float) -> Series:
+        return FUNCTIONS[torch.pow](self, exponent)
+
+    __radd__ = __add__
+    __rmul__ = __mul__
+
+    def __gt__(self, other: Any) -> torch.Tensor:
+        return self.value > other
+
+    def __ge__(self, other: Any) -> torch.Tensor:
+        return self.value >= other
+
+    def __lt__(self, other: Any) -> torch.Tensor:
+        return self.value < other
+
+    def __le__(self, other: Any) -> torch.Tensor:
+        return self.value <= other
+
+    @classmethod
+    def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        return FUNCTIONS[func](*args, **(kwargs or {}))
+
+
+def variable(x: torch.Tensor) -> Series:
+    """x + s."""
+    return Series(lambda _, k: x if k == 0 else int(k == 1))
+
+
+def constant(c: Any) -> Series:
+    """c itself, as a series; a series stays what it is."""
+    return c if isinstance(c, Series) else Series(lambda _, k: c if k == 0 else 0)
+
+
+def where(condition: torch.Tensor, x: Any, y: Any) -> Series:
+    """The series of the branch that the condition selects."""
+    x, y = constant(x), constant(y)
+
+
+    def coefficient(_: Series, k: int) -> Value:
+        a, b = dense(x[k]), dense(y[k])
+        return torch.where(condition, a, b) if any(isinstance(c, torch.Tensor) or c for c in (a, b)) else 0
+
+    return Series(coefficient)
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """number · tensor, kept apart so that a chain of numbers costs nothing."""
+
+    number: float
+    tensor: torch.Tensor
+
+
+def split(a: Value) -> tuple[float, torch.Tensor | None]:
+    """The number and the tensor whose product a coefficient is; no tensor where it is a number."""
+    if isinstance(a, Scaled):
+        return a.number, a.tensor
+    return (1, a) if isinstance(a, torch.Tensor) else (a, None)
+
+
+def join(number: float, tensor: torch.Tensor | None) -> Value:
+    """The coefficient number · tensor."""
+    if tensor is None or number == 0:
+        return number
+    return tensor if number == 1 else Scaled(number, tensor)
+
+
+def dense(a: Value) -> Any:
+    """A coefficient as a tensor, or a number where it has none."""
+    return a.tensor * a.number if isinstance(a, Scaled) else a
+
+
+def plus(a: Value, b: Value) -> Value:
+    """a + b; the number 0 costs nothing, and signs and factors are folded into the sum."""
+    (p, x), (q, y) = split(a), split(b)
+    if p == 0:
+        return b
+    if q == 0:
+        return a
+    if x is None or y is None:
+        return dense(a) + dense(b)
+    return join(p, torch.add(x, y, alpha=q / p))
+
+
+def times(a: Value, b: Value) -> Value:
+    """a · b; numbers are collected."""
+    (p, x), (q, y) = split(a), split(b)
+    return join(p * q, y if x is None else x if y is None or p * q == 0 else x * y)
+
+
+def inner(pairs: Sequence[tuple[Value, Value]]) -> Value:
+    """Σ a·b."""
+    total: Value = 0
+    for a, b in pairs:
+        total = plus(total, times(a, b))
+    return total
+
+
+def _square(a: Series, k: int) -> Value:
+    """Coefficient k of a·a: the pairs (i, k−i) and (k−i, i) counted once."""
+    twice = times(2, inner([(a[i], a[k - i]) for i in range((k + 1) // 2)]))
+    return twice if k % 2 else plus(twice, times(a[k // 2], a[k // 2]))

@@ -1,0 +1,42 @@
+"""The one place where the tests of the rules call apolar: a function of tensors through jets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+from .lines import INDICES, Direction, Function, Index, Point, flat, leaves
+
+
+def jet_derivatives(
+    f: Function, x: Point, v: Direction, w: Direction, indices: Iterable[Index] = INDICES
+) -> dict[Index, Tensor]:
+    """∂ˢⁱ∂ᵗʲ of f(x + s·v + t·w) at 0 for each multi-index in one pass; an input without direction stays a plain tensor."""
+    from apolar import coordinates
+    from apolar.algebra import algebra
+    from apolar.evaluate import lift, read
+
+    ds, dt = coordinates("s t")
+    operators = {(i, j): ds**i * dt**j for i, j in indices}
+    carried = algebra(*operators.values())
+    inputs = [
+        p if a is None and b is None else lift(carried, p, (a, b)) for p, a, b in zip(x, v, w)
+    ]
+    outputs = leaves(f(*inputs))
+    return {
+        index: flat([read(carried, output, operator) for output in outputs])
+        for index, operator in operators.items()
+    }
+
+
+def jet_gradient(f: Function, x: Point, v: Direction, w: Direction, index: Index, c: Tensor) -> Tensor:
+    """⟨∇ₓ⟨c, ∂ˢⁱ∂ᵗʲ f⟩, w⟩ by reverse mode through the jets: the derivative with one order more in t, weighted by c."""
+    moving = [p.detach().clone().requires_grad_(d is not None) for p, d in zip(x, w)]
+    value = c @ jet_derivatives(f, moving, v, [None] * len(moving), [index])[index]
+    wanted = [p for p in moving if p.requires_grad]
+    if not value.requires_grad:
+        return torch.zeros((), dtype=torch.float64)
+    gradients = torch.autograd.grad(value, wanted, materialize_grads=True)
+    return sum((g * d).sum() for g, d in zip(gradients, (d for d in w if d is not None)))  # type: ignore[return-value]

@@ -1,0 +1,81 @@
+"""One sampling method at several radii: the radii that agree best give the value, their difference the error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from .lines import Direction, Estimate, Function, Index, Point, along, combine
+from .polarisation import Pair, weights
+
+Rung = TypeVar("Rung")
+Sampler = Callable[[Callable[[complex], Tensor], Rung, int], "list[Tensor]"]
+"""(g, rung, order) → the derivatives of g at 0 of orders 0 to order."""
+
+GOOD = 1e-13
+"""No smaller radius is tried once all orders agree to this."""
+
+
+def climb(
+    sampler: Sampler[Rung], rungs: Sequence[Rung], g: Callable[[complex], Tensor], order: int
+) -> list[Estimate]:
+    """Derivatives of g of orders 0 to ``order``, each from the neighbouring rungs that agree best."""
+    best: list[Estimate] = []
+    previous: list[Tensor] = []
+    for rung in rungs:
+        try:
+            current = sampler(g, rung, order)
+        except (RuntimeError, ValueError):  # outside the domain of f at this radius
+            previous = []
+            continue
+        if previous:
+            pairs = [Estimate(p, distance(p, c)) for p, c in zip(previous, current)]
+            best = [min(b, p, key=lambda e: e.error) for b, p in zip(best, pairs)] if best else pairs
+            if all(e.error <= GOOD * scale(e.value) for e in best):
+                break
+        previous = current
+    if not best:
+        raise ArithmeticError("the function could not be sampled at two neighbouring radii")
+    return best
+
+
+def distance(a: Tensor, b: Tensor) -> float:
+    """The largest difference of two entries; infinite where one is not a number."""
+    difference = (a - b).abs()
+    return 0.0 if not difference.numel() else float(torch.nan_to_num(difference.max(), nan=torch.inf))
+
+
+def scale(a: Tensor) -> float:
+    """What an error is measured against: the largest entry, at least 1."""
+    return max(1.0, float(a.abs().max())) if a.numel() else 1.0
+
+
+def derivatives(
+    sampler: Sampler[Rung],
+    rungs: Sequence[Rung],
+    f: Function,
+    x: Point,
+    v: Direction,
+    w: Direction,
+    indices: Iterable[Index],
+) -> dict[Index, Estimate]:
+    """∂ˢⁱ∂ᵗʲ of f(x + s·v + t·w) for each multi-index, by ``sampler`` along lines and polarisation."""
+    indices = tuple(indices)
+    orders: dict[Pair, int] = {}
+    for index in indices:
+        for pair, _ in weights(index):
+            orders[pair] = max(orders.get(pair, 0), sum(index))
+    lines = {
+        (a, b): climb(sampler, rungs, along(f, x, combine(v, w, float(a), float(b))), order)
+        for (a, b), order in orders.items()
+    }
+    return {
+        index: Estimate(
+            sum(float(c) * lines[pair][sum(index)].value for pair, c in weights(index)),  # type: ignore[arg-type]
+            sum(abs(float(c)) * lines[pair][sum(index)].error for pair, c in weights(index)),
+        )
+        for index in indices
+    }
