@@ -7,7 +7,9 @@ exact rational arithmetic; tensors come later.
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property, lru_cache
@@ -65,11 +67,11 @@ class Algebra:
         """
         return tuple(
             tuple(
-                (i, j, c / (_factorial(pivot) * p.terms[pivot]))
-                for i, (p, pivot) in enumerate(zip(self.basis, self.pivots, strict=True))
-                for j, c in self._coordinates_of(_derivative(p_k.terms, pivot)).items()
+                (i, j, c / (_factorial(pivot) * self.basis[i].terms[pivot]))
+                for i, pivot in self._pivots_below(p.terms)
+                for j, c in self._coordinates_of(_derivative(p.terms, pivot)).items()
             )
-            for p_k in self.basis
+            for p in self.basis
         )
 
     @cached_property
@@ -132,11 +134,18 @@ class Algebra:
     def __repr__(self) -> str:
         return f"Algebra({', '.join(map(repr, self.basis))})"
 
+    @cached_property
+    def _index(self) -> dict[Monomial, int]:
+        return {pivot: i for i, pivot in enumerate(self.pivots)}
+
+    def _pivots_below(self, polynomial: Polynomial) -> list[tuple[int, Monomial]]:
+        """The pivots that divide some monomial: only these derivatives are not zero."""
+        below = {m for top in polynomial for m in _divisors(top)}
+        return sorted((self._index[m], m) for m in below if m in self._index)
+
     def _coordinates_of(self, polynomial: Polynomial) -> dict[int, Fraction]:
         found = {
-            i: polynomial[pivot] / p.terms[pivot]
-            for i, (p, pivot) in enumerate(zip(self.basis, self.pivots, strict=True))
-            if pivot in polynomial
+            i: c / self.basis[i].terms[m] for m, c in polynomial.items() if (i := self._index.get(m)) is not None
         }
         rest = dict(polynomial)
         for i, c in found.items():
@@ -184,9 +193,8 @@ def _closure(polynomials: list[Polynomial], symbols: int) -> dict[Monomial, dict
     waiting = list(polynomials)
     while waiting:
         rest = dict(waiting.pop())
-        for pivot in sorted(echelon, key=_rank, reverse=True):
-            if pivot in rest:
-                _subtract(rest, echelon[pivot], rest[pivot])
+        for pivot in rest.keys() & echelon.keys():
+            _subtract(rest, echelon[pivot], rest[pivot])
         if rest:
             pivot = max(rest, key=_rank)
             rest = {m: c / rest[pivot] for m, c in rest.items()}
@@ -223,6 +231,16 @@ def _merge_symmetric(terms: tuple[Term, ...]) -> tuple[Term, ...]:
         pair = (min(i, j), max(i, j))
         merged[pair] = merged.get(pair, 0.0) + c
     return tuple((i, j, c) for (i, j), c in merged.items())
+
+
+def _divisors(monomial: Monomial) -> Iterator[Monomial]:
+    """All monomials that divide this one; nearly all exponents are 0, so that only the others are counted through."""
+    present = [j for j, power in enumerate(monomial) if power]
+    for powers in itertools.product(*(range(monomial[j] + 1) for j in present)):
+        divisor = [0] * len(monomial)
+        for j, power in zip(present, powers, strict=True):
+            divisor[j] = power
+        yield tuple(divisor)
 
 
 def _derivative(polynomial: Polynomial, monomial: Monomial) -> Polynomial:

@@ -14,19 +14,19 @@ def jet_derivatives(
     f: Function, x: Point, v: Direction, w: Direction, indices: Iterable[Index] = INDICES
 ) -> dict[Index, Tensor]:
     """∂ˢⁱ∂ᵗʲ of f(x + s·v + t·w) at 0 for each multi-index in one pass; an input without direction stays a plain tensor."""
-    from apolar import coordinates
+    from apolar.operators import coordinates
     from apolar.algebra import algebra
     from apolar.evaluate import lift, read
+    from apolar.jet import new_level
 
     ds, dt = coordinates("s t")
     operators = {(i, j): ds**i * dt**j for i, j in indices}
     carried = algebra(*operators.values())
-    inputs = [
-        p if a is None and b is None else lift(carried, p, (a, b)) for p, a, b in zip(x, v, w)
-    ]
+    level = new_level()
+    inputs = [p if a is None and b is None else lift(carried, p, (a, b), level) for p, a, b in zip(x, v, w)]
     outputs = leaves(f(*inputs))
     return {
-        index: flat([read(carried, output, operator) for output in outputs])
+        index: flat([read(carried, output, operator, level) for output in outputs])
         for index, operator in operators.items()
     }
 

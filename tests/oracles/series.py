@@ -1,4 +1,4 @@
-"""Derivatives of functions of one variable from mpmath, at 60 digits."""
+"""Derivatives of functions of one variable from mpmath, at 25 digits."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import mpmath
 
-DIGITS = 60
+DIGITS = 25
 
 
 @lru_cache(maxsize=None)

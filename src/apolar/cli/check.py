@@ -14,13 +14,13 @@ import click
 import torch
 
 import apolar as ap
-from apolar.cli.output import console, json_option, print_json
+from apolar.cli.output import json_option, print_json, show
 from apolar.cli.points import at_option, parse_point
 from apolar.errors import FunctionError
 from apolar.expression import parse_operators
 
 
-@click.command()
+@click.command(short_help="Compare derivatives with independent methods.")
 @click.argument("target", metavar="FILE.py:FUNCTION")
 @at_option
 @click.option(
@@ -49,7 +49,7 @@ def check(
     if as_json:
         print_json({"target": target, "at": point, "ok": report.ok, "operators": [repr(p) for p in asked]})
     else:
-        console().print(repr(report))
+        show(repr(report))
     context.exit(0 if report.ok else 1)
 
 
@@ -76,7 +76,8 @@ def _run(path: Path) -> ModuleType:
     if not path.is_file():
         raise FunctionError(f"there is no file {path}")
     spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.path.insert(0, str(path.parent.resolve()))
     try:

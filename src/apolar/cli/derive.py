@@ -14,11 +14,11 @@ import sympy
 import torch
 
 import apolar as ap
-from apolar.cli.output import console, json_option, number, print_json, rows
+from apolar.cli.output import json_option, number, print_json, rows, show
 from apolar.cli.points import at_option, parse_point
 from apolar.errors import ExpressionError
 from apolar.expression import Expression, parse, parse_operators
-from apolar.operators import Coordinates, Operator
+from apolar.operators import SUPERSCRIPTS, Operator
 
 MAX_DERIVATIVES = 1000
 MAX_ORDER = 60
@@ -34,7 +34,7 @@ class _FormulaCommand(click.Command):
         return super().parse_args(ctx, [f" {a}" if re.match("-[^-]", a) else a for a in args])
 
 
-@click.command(cls=_FormulaCommand)
+@click.command(cls=_FormulaCommand, short_help="Differentiate a formula at a point.")
 @click.argument("formula")
 @at_option
 @click.option("--wrt", multiple=True, metavar="NAMES", help="Differentiate with respect to these only.")
@@ -87,7 +87,7 @@ def derive(
         _print(results, symbols, orders, digits=12 if dtype == "float64" else 6)
 
 
-# ---------------------------------------------------------------------------------------------------------- evaluation
+# ----------------------------------------------------------------------------------------------------------- evaluation
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ def _text(formula: sympy.Expr) -> str | None:
     return text if len(text) <= MAX_SYMBOLIC_CHARACTERS else None
 
 
-# --------------------------------------------------------------------------------------------------------------- input
+# ---------------------------------------------------------------------------------------------------------------- input
 
 
 def _complete(point: dict[str, float], expression: Expression) -> dict[str, float]:
@@ -181,28 +181,26 @@ def _known(names: list[str], variables: tuple[str, ...]) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-# -------------------------------------------------------------------------------------------------------------- output
+# --------------------------------------------------------------------------------------------------------------- output
 
 
 def _print(results: _Results, symbols: Sequence[Operator], orders: set[int], digits: int) -> None:
-    expression, out = results.expression, console()
-    arguments = ", ".join(expression.variables)
+    expression = results.expression
     point = ", ".join(f"{name} = {number(value)}" for name, value in results.point.items())
-    out.print(f"f({arguments}) = {expression.text}", style="bold")
-    out.print(f"at {point}\n")
+    show(f"f({', '.join(expression.variables)}) = {expression.text}", style="bold")
+    show(f"at {point}", "")
     table = [
-        (_label(operator, f), number(value, digits), formula or "")
+        (_label(operator, f), number(values[i], digits), results.formulas[operator][i] or "")
+        for i, f in enumerate(_functions(expression))
         for operator, values in results.values.items()
-        for f, value, formula in zip(_functions(expression), values, results.formulas[operator], strict=True)
     ]
-    out.print(rows(table, headers=("", "value", "formula"), numbers=(1,)))
+    show(rows(table, headers=("", "value", "formula"), numbers=(1,)))
     if not all(math.isfinite(v) for values in results.values.values() for v in values):
-        out.print("\nNot every result is finite: the function or a derivative has no value at this point.")
+        show("", "Not every result is finite: the function or a derivative has no value at this point.")
     for title, matrix in _matrices(results, symbols, orders).items():
         if len(matrix) > 1 or len(matrix[0]) > 1:
-            out.print(f"\n{title}")
             cells = [tuple(number(value, digits) for value in row) for row in matrix]
-            out.print(rows(cells, numbers=tuple(range(len(cells[0])))))
+            show("", title, rows(cells, numbers=tuple(range(len(cells[0])))))
 
 
 def _functions(expression: Expression) -> list[str]:
@@ -213,7 +211,7 @@ def _functions(expression: Expression) -> list[str]:
 
 
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
-_SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+_PRIMES = {1: "′", 2: "″", 3: "‴"}
 
 
 def _label(operator: Operator, f: str) -> str:
@@ -223,13 +221,13 @@ def _label(operator: Operator, f: str) -> str:
     if len(operator.terms) > 1 or set(operator.terms.values()) != {1}:
         return f"({operator!r}) {f}"
     if len(operator.coordinates) == 1:
-        return f + ("′" * operator.order if operator.order <= 3 else f"⁽{_superscript(operator.order)}⁾")
+        return f + _PRIMES.get(operator.order, f"⁽{_superscript(operator.order)}⁾")
     power = _superscript(operator.order) if operator.order > 1 else ""
     return f"∂{power}{f}/{operator!r}"
 
 
 def _superscript(n: int) -> str:
-    return str(n).translate(_SUPERSCRIPTS)
+    return str(n).translate(SUPERSCRIPTS)
 
 
 def _matrices(results: _Results, symbols: Sequence[Operator], orders: set[int]) -> dict[str, list[list[float]]]:

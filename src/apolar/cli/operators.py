@@ -5,10 +5,10 @@ from __future__ import annotations
 import click
 
 import apolar as ap
-from apolar.cli.output import console, json_option, print_json, rows
+from apolar.cli.output import json_option, print_json, rows, show
 
 
-@click.command()
+@click.command(short_help="List the torch functions that have a rule.")
 @click.argument("containing", required=False)
 @json_option
 def operators(containing: str | None, as_json: bool) -> None:
@@ -18,4 +18,4 @@ def operators(containing: str | None, as_json: bool) -> None:
     apolar operators
     apolar operators norm
     """
-    raise NotImplementedError(ap, console, print_json, rows)
+    raise NotImplementedError(ap, show, print_json, rows)

@@ -5,20 +5,27 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable
+from io import StringIO
 from typing import Any
 
 import click
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 
 
-def console() -> Console:
-    """Where to print: with colours on a terminal, and as plain text of any width elsewhere."""
-    found = Console(highlight=False, markup=False)
-    return found if found.is_terminal else Console(highlight=False, markup=False, width=1000, no_color=True)
+def show(*renderables: RenderableType, style: str | None = None) -> None:
+    """Print with colours and in the width of a terminal; elsewhere as plain text of any width."""
+    console = Console(highlight=False, markup=False)
+    if console.is_terminal:
+        console.print(*renderables, style=style, sep="\n")
+        return
+    plain = Console(highlight=False, markup=False, no_color=True, width=1000, file=StringIO())
+    plain.print(*renderables, sep="\n")
+    assert isinstance(plain.file, StringIO)
+    click.echo("\n".join(line.rstrip() for line in plain.file.getvalue().splitlines()))
 
 
 def rows(cells: Iterable[tuple[str, ...]], headers: tuple[str, ...] = (), numbers: tuple[int, ...] = ()) -> Table:

@@ -7,11 +7,11 @@ from math import comb
 import click
 
 import apolar as ap
-from apolar.cli.output import console, json_option, print_json, rows
+from apolar.cli.output import json_option, print_json, rows, show
 from apolar.expression import parse_operators
 
 
-@click.command()
+@click.command(short_help="Show what one pass carries.")
 @click.argument("operators", nargs=-1, required=True)
 @click.option("--coordinates", metavar="NAMES", help='The coordinates in their order, such as "x y t".')
 @json_option
@@ -41,7 +41,7 @@ def plan(operators: tuple[str, ...], coordinates: str | None, as_json: bool) -> 
         )
         return
     saved = f", {full - algebra.size} fewer than all derivatives up to order {algebra.order} ({full})"
-    console().print(
+    show(
         rows(
             [
                 *(("operator" if not i else "", repr(operator)) for i, operator in enumerate(parsed)),

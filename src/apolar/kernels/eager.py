@@ -14,7 +14,7 @@ from torch import Tensor
 
 from apolar.algebra import Algebra, Term
 from apolar.jet import Jet
-from apolar.series import Scaled, split
+from apolar.series import Scaled, dense, split
 
 
 def in_place(*tensors: Any) -> bool:
@@ -56,7 +56,8 @@ def compose(algebra: Algebra, taylor: Sequence[Any], components: Tensor) -> Tens
     for exponent, step in enumerate(algebra.powers[: max(last - 1, 0)], start=2):
         left, right = powers[step.left], powers[step.right]
         powers[exponent] = {k: _sum_of_products(terms, left, right) for k, terms in step.terms.items()}
-    value = split(taylor[0])[1]
+    value = dense(taylor[0])
+    value = value if isinstance(value, Tensor) else torch.full_like(g[0], value)
     scaled = scale(taylor[1], components) if algebra.size > 1 else components
     parts = [
         _accumulate(scaled[k], [(taylor[e], powers[e][k]) for e in range(2, last + 1) if k in powers[e]])

@@ -1,5 +1,27 @@
 """What each torch function does to a jet: one table per family."""
 
-from apolar.rules import elementwise, metadata, products
+from apolar.rules import (
+    complex_numbers,
+    convolution,
+    elementwise,
+    metadata,
+    networks,
+    products,
+    reductions,
+    selection,
+    shapes,
+    special,
+)
 
-__all__ = ["elementwise", "metadata", "products"]
+__all__ = [
+    "complex_numbers",
+    "convolution",
+    "elementwise",
+    "metadata",
+    "networks",
+    "products",
+    "reductions",
+    "selection",
+    "shapes",
+    "special",
+]

@@ -249,9 +249,9 @@ def _component(x: Any, k: int, jet: Jet) -> Any:
     def component(leaf: Any) -> Any:
         if belongs(leaf, jet):
             return leaf.components[k]
-        if k == 0 or not isinstance(leaf, (Tensor, float, complex)):
+        if k == 0 or not isinstance(leaf, (Tensor, int, float, complex)):
             return leaf
-        return torch.zeros_like(leaf) if isinstance(leaf, Tensor) else 0.0
+        return torch.zeros_like(leaf) if isinstance(leaf, Tensor) else type(leaf)(0)
 
     return _map_tree(component, x)
 

@@ -1,0 +1,106 @@
+"""Complex numbers and Fourier transforms.
+
+The coordinates are real, so whatever is linear over the real numbers acts on each component alone: conjugation as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+import apolar.rules.elementwise  # noqa: F401  # the rules for real numbers
+from apolar.jet import RULES, Jet
+from apolar.rules.convolution import samples
+from apolar.rules.registry import composite, linear, rule, stacked
+from apolar.rules.shapes import axes, axis
+
+# ---------------------------------------------------------------------------------------------------------------- parts
+
+stacked("real", Tensor.real.__get__)(torch.real)  # type: ignore[attr-defined]
+stacked("imag", Tensor.imag.__get__)(torch.imag)  # type: ignore[attr-defined]
+stacked("conj")(torch.conj)
+stacked("conj_physical")(torch.conj_physical)
+stacked("resolve_conj")(torch.resolve_conj)
+stacked("resolve_neg")(torch.resolve_neg)
+stacked("view_as_complex")(torch.view_as_complex)
+stacked("view_as_real")(lambda x: torch.view_as_real(x.resolve_conj()))
+linear(torch.complex, arguments=(0, 1, "real", "imag"))
+
+
+@composite(torch.polar)
+def polar(abs: Any, angle: Any) -> Any:
+    """r (cos φ + i sin φ)."""
+    return torch.complex(abs * torch.cos(angle), abs * torch.sin(angle))
+
+
+def for_complex(*names: str) -> Callable[..., Any]:
+    """What a function does to a complex jet; its rule for real ones stays."""
+
+    def register(definition: Callable[[Jet], Any]) -> Callable[[Jet], Any]:
+        for_real = RULES[getattr(torch, names[0])]
+
+        @rule(*names, kind="elementwise")
+        def either(jet: Jet, func: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
+            return definition(x) if x.is_complex() else for_real(jet, func, x, *args, **kwargs)
+
+        return definition
+
+    return register
+
+
+@for_complex("abs", "absolute")
+def modulus(z: Jet) -> Any:
+    """√(x² + y²). Where z is 0 it has derivatives only if z stays 0, and NaN if not."""
+    empty = z.value == 0
+    w = torch.where(empty, 1.0, z)
+    r = torch.where(empty, 0.0, torch.sqrt(w.real * w.real + w.imag * w.imag))
+    kink = torch.where(empty & (z.components != 0).any(0), torch.nan, 0.0)
+    return z.like(torch.cat([r.components[:1], r.components[1:] + kink.to(r.dtype)]))
+
+
+@for_complex("sgn")
+def direction(z: Jet) -> Any:
+    """z/|z|, and 0 where z is 0."""
+    r = torch.abs(z)
+    return z / (r + (r == 0))
+
+
+@rule("angle", kind="elementwise")
+def angle(jet: Jet, func: Any, z: Jet) -> Any:
+    """arg z; of a real number 0 or π, a constant."""
+    return torch.atan2(z.imag, z.real) if z.is_complex() else func(z.value)
+
+
+# --------------------------------------------------------------------------------------------------- Fourier transforms
+
+
+def along_axis(function: Any) -> None:
+    """A transform of one axis."""
+
+    @stacked(function)
+    def transform(x: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
+        return function(x, n, axis(x, dim), norm)
+
+
+def along_axes(function: Any, default: tuple[int, ...] | None) -> None:
+    """A transform of several axes: by default the last ones that ``s`` has sizes for, or all."""
+
+    @stacked(function)
+    def transform(x: Tensor, s: Any = None, dim: Any = default, norm: str | None = None) -> Tensor:
+        dims = range(-len(s), 0) if dim is None and s is not None else axes(x, dim)
+        return function(x, s, tuple(dims), norm)
+
+
+for name in ("fft", "ifft", "rfft", "irfft", "hfft", "ihfft"):
+    along_axis(getattr(torch.fft, name))
+    along_axes(getattr(torch.fft, name + "2"), (-2, -1))
+    along_axes(getattr(torch.fft, name + "n"), None)
+
+stacked(torch.fft.fftshift)(lambda x, dim=None: torch.fft.fftshift(x, axes(x, dim)))
+stacked(torch.fft.ifftshift)(lambda x, dim=None: torch.fft.ifftshift(x, axes(x, dim)))
+
+samples(torch._VF.stft, ndim=1)  # type: ignore[attr-defined]
+samples(torch.istft, ndim=2)

@@ -1,0 +1,412 @@
+"""Linear algebra: what a matrix equation or a factorisation determines, component by component.
+
+Every rule differentiates the equation that defines the result. In component k of A·X = B the unknown Xₖ stands with the
+value A₀ alone, A₀Xₖ + Σ c AᵢXⱼ = Bₖ with i ≥ 1, so that one factorisation of A₀ solves all of them in order.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from apolar.jet import Jet, belongs, component_list, unsupported, value
+from apolar.kernels import eager
+from apolar.rules.products import align
+from apolar.rules.reductions import plain
+from apolar.rules.registry import composite, rule
+from apolar.rules.shapes import axis
+
+linalg: Any = torch.linalg
+types: Any = torch.return_types
+
+
+def rest(jet: Jet, k: int, multiply: Callable[[Any, Any], Tensor], g: Sequence[Tensor], h: Sequence[Tensor]) -> Any:
+    """Σ c·multiply(gᵢ, hⱼ) over i, j ≥ 1: component k of a product without g₀hₖ and gₖh₀."""
+    return sum((multiply(g[i], h[j]) * c for i, j, c in jet.algebra.nilpotent[k]), 0.0)
+
+
+def anywhere(condition: Tensor) -> bool:
+    """Whether a condition on values holds in one of the matrices of a batch, torch.func's batches included."""
+    return bool(torch.func.debug_unwrap(condition, recurse=True).any())
+
+
+def at(x: Any) -> Tensor:
+    """The value of a jet of jets as a constant."""
+    return plain(x).detach()
+
+
+def tiny(x: Tensor) -> float:
+    """The relative size of a rounding error in a matrix like ``x``."""
+    return max(x.shape[-2:]) * torch.finfo(x.dtype).eps
+
+
+def half(x: Tensor) -> Tensor:
+    """Φ(X): the lower triangle with half the diagonal, so that Φ(X) + Φ(X)ᴴ = X for Hermitian X."""
+    mask = torch.ones(x.shape[-2:], dtype=x.dtype, device=x.device).tril()
+    return x * (mask - mask.triu() / 2)
+
+
+def hermitian(A: Tensor, upper: bool = False) -> Tensor:
+    """The Hermitian matrix of which the factorisations read one triangle."""
+    lower = half(A.mH if upper else A)
+    return lower + lower.mH
+
+
+def identity(A: Any) -> Tensor:
+    """The unit matrix of the size of ``A``."""
+    return torch.eye(A.shape[-1], dtype=A.dtype, device=A.device)
+
+
+# ------------------------------------------------------------------------------------------------------ linear equations
+
+
+def divided(jet: Jet, A: Any, B: Any, invert: Callable[[Any], Tensor]) -> Jet:
+    """X with A·X = B, where ``invert`` divides by the value of A."""
+    if not belongs(A, jet):
+        return jet.like(invert(align(B, A.ndim)))
+    return jet.like(eager.divide(jet.algebra, invert, torch.matmul, A.components.unbind(0), component_list(B, jet)))
+
+
+@rule(linalg.solve)
+def solve(jet: Jet, func: Any, A: Any, B: Any, *, left: bool = True) -> Any:
+    """A·X = B, or X·A = B."""
+    if B.ndim == 1 or B.ndim == A.ndim - 1 and B.shape == A.shape[:-1]:
+        return linalg.solve(A, B.unsqueeze(-1), left=left).squeeze(-1)
+    if not left:
+        return linalg.solve(A.mT, B.mT).mT
+    LU, pivots, info = linalg.lu_factor_ex(value(A, jet))
+    if anywhere(at(info) > 0):
+        raise linalg.LinAlgError(f"{func.__name__}: the matrix is singular, so that A·X = B has no unique solution")
+    return divided(jet, A, B, lambda b: linalg.lu_solve(LU, pivots, b))
+
+
+@composite("inverse", linalg.inv)
+def inv(A: Any) -> Any:
+    """A·X = 1."""
+    return linalg.solve(A, identity(A).expand(A.shape))
+
+
+@composite(linalg.inv_ex)
+def inv_ex(A: Any, *, check_errors: bool = False) -> Any:
+    return types.linalg_inv_ex((linalg.inv(A), linalg.inv_ex(at(A)).info))
+
+
+@composite(linalg.solve_ex, torch._C._linalg.linalg_solve_ex)  # type: ignore[attr-defined]
+def solve_ex(A: Any, B: Any, *, left: bool = True, check_errors: bool = False) -> Any:
+    return types.linalg_solve_ex((linalg.solve(A, B, left=left), linalg.inv_ex(at(A)).info))
+
+
+@rule(linalg.solve_triangular)
+def solve_triangular(
+    jet: Jet, func: Any, A: Any, B: Any, *, upper: bool, left: bool = True, unitriangular: bool = False
+) -> Any:
+    """A·X = B, where only one triangle of A counts, without its diagonal if that is taken to be 1."""
+    if not left:
+        return func(A.mT, B.mT, upper=not upper, unitriangular=unitriangular).mT
+    if belongs(A, jet):
+        A = A.triu(int(unitriangular)) if upper else A.tril(-int(unitriangular))
+    A_0 = value(A, jet)
+    return divided(jet, A, B, lambda b: func(A_0, b, upper=upper, unitriangular=unitriangular))
+
+
+@composite("triangular_solve")
+def triangular_solve(B: Any, A: Any, upper: bool = True, transpose: bool = False, unitriangular: bool = False) -> Any:
+    M = A.mT if transpose else A
+    X = linalg.solve_triangular(M, B, upper=upper != transpose, unitriangular=unitriangular)
+    return types.triangular_solve((X, A.triu() if upper else A.tril()))
+
+
+@composite("cholesky_solve")
+def cholesky_solve(B: Any, L: Any, upper: bool = False) -> Any:
+    """L Lᴴ X = B."""
+    L = L.mH if upper else L
+    return linalg.solve_triangular(L.mH, linalg.solve_triangular(L, B, upper=False), upper=True)
+
+
+@composite("cholesky_inverse")
+def cholesky_inverse(L: Any, upper: bool = False) -> Any:
+    return torch.cholesky_solve(identity(L), L, upper)
+
+
+def least_squares(jet: Jet, func: Any, A: Any, B: Any) -> Any:
+    """The X of least norm among those with the least ‖A·X − B‖: R⁻¹ Qᴴ B, where A = Q R has full rank."""
+    full = linalg.matrix_rank(at(A)) == min(A.shape[-2:])
+    if anywhere(~full):
+        raise unsupported(func, jet, "Where a matrix has not full rank its pseudo-inverse jumps and has no derivative.")
+    if A.shape[-2] < A.shape[-1]:
+        Q, R = linalg.qr(A.mH)
+        return Q @ linalg.solve_triangular(R.mH, B, upper=False)
+    Q, R = linalg.qr(A)
+    return linalg.solve_triangular(R, Q.mH @ B, upper=True)
+
+
+@rule(linalg.lstsq, kind="composite")
+def lstsq(jet: Jet, func: Any, A: Any, B: Any, rcond: Any = None, *, driver: Any = None) -> Any:
+    vector = B.ndim == 1 or B.ndim == A.ndim - 1 and B.shape == A.shape[:-1]
+    right = B.unsqueeze(-1) if vector else B
+    X = least_squares(jet, func, A, right)
+    _, residuals, rank, singular = func(at(A), at(B), rcond, driver=driver)
+    if residuals.numel():
+        residuals = (torch.abs(A @ X - right) ** 2).sum(-2).reshape(residuals.shape)
+    singular = linalg.svdvals(A) if singular.numel() and isinstance(A, Jet) else singular
+    return types.linalg_lstsq((X.squeeze(-1) if vector else X, residuals, rank, singular))
+
+
+@rule("pinverse", linalg.pinv, kind="composite")
+def pinv(jet: Jet, func: Any, A: Any, rcond: Any = None, *, hermitian: bool = False, **tolerances: Any) -> Any:
+    A = _mirrored(A) if hermitian else A
+    eye = torch.eye(A.shape[-2], dtype=A.dtype, device=A.device)
+    return least_squares(jet, func, A, eye.expand(*A.shape[:-2], -1, -1))
+
+
+@composite(linalg.tensorsolve)
+def tensorsolve(A: Any, B: Any, dims: Any = None) -> Any:
+    """A as a matrix from the last axes to those of B."""
+    if dims is not None:
+        A = A.movedim(tuple(dims), tuple(range(-len(dims), 0)))
+    X = linalg.solve(A.reshape(B.numel(), -1), B.reshape(-1))
+    return X.reshape(A.shape[B.ndim :])
+
+
+@composite(linalg.tensorinv)
+def tensorinv(A: Any, ind: int = 2) -> Any:
+    n = math.prod(A.shape[:ind])
+    return linalg.inv(A.reshape(n, -1)).reshape(A.shape[ind:] + A.shape[:ind])
+
+
+# -------------------------------------------------------------------------------------------------------- factorisations
+
+
+def _mirrored(A: Jet, upper: bool = False) -> Jet:
+    return A.like(hermitian(A.components, upper))
+
+
+@rule("cholesky", linalg.cholesky)
+def cholesky(jet: Jet, func: Any, A: Jet, upper: bool = False) -> Any:
+    """L Lᴴ = A: with the rest R = Aₖ − Σ c LᵢLⱼᴴ over i, j ≥ 1, Lₖ = L₀ Φ(L₀⁻¹ R L₀⁻ᴴ)."""
+    L = [linalg.cholesky(hermitian(A.value, upper))]
+
+    def without(b: Tensor) -> Tensor:
+        return linalg.solve_triangular(L[0], b, upper=False)
+
+    for k, A_k in enumerate(_mirrored(A, upper).components[1:], start=1):
+        R = A_k - rest(jet, k, lambda x, y: x @ y.mH, L, L)
+        L.append(L[0] @ half(without(without(R).mH)))
+    out = jet.like(torch.stack(L))
+    return out.mH if upper else out
+
+
+@composite(linalg.cholesky_ex)
+def cholesky_ex(A: Any, *, upper: bool = False, check_errors: bool = False) -> Any:
+    info = linalg.cholesky_ex(hermitian(at(A), upper), check_errors=check_errors).info
+    return types.linalg_cholesky_ex((A * torch.nan if anywhere(info > 0) else linalg.cholesky(A, upper=upper), info))
+
+
+@rule(linalg.lu_factor_ex)
+def lu_factor_ex(jet: Jet, func: Any, A: Jet, *, pivot: bool = True, check_errors: bool = False) -> Any:
+    """P L U = A with a constant P: with R = (PᵀA)ₖ − Σ c LᵢUⱼ and M = L₀⁻¹ R U₀⁻¹, Lₖ = L₀ tril(M) and Uₖ = triu(M) U₀."""
+    if A.shape[-1] != A.shape[-2]:
+        raise unsupported(func, jet, "It needs a square matrix.")
+    LU, pivots, info = func(A.value, pivot=pivot, check_errors=check_errors)
+    P, L_0, U_0 = torch.lu_unpack(LU, pivots)
+    L, U, both = [L_0], [U_0], [LU]
+    for k, A_k in enumerate(A.components[1:], start=1):
+        R = P.mT @ A_k - rest(jet, k, torch.matmul, L, U)
+        M = linalg.solve_triangular(L_0, R, upper=False, unitriangular=True)
+        M = linalg.solve_triangular(U_0, M, upper=True, left=False)
+        L.append(L_0 @ M.tril(-1))
+        U.append(M.triu() @ U_0)
+        both.append(L[k] + U[k])
+    return types.linalg_lu_factor_ex((jet.like(torch.stack(both)), pivots, info))
+
+
+@composite(linalg.lu_factor)
+def lu_factor(A: Any, *, pivot: bool = True) -> Any:
+    return types.linalg_lu_factor(linalg.lu_factor_ex(A, pivot=pivot, check_errors=True)[:2])
+
+
+@composite(torch._lu_with_info)  # type: ignore[attr-defined]
+def lu_with_info(A: Any, pivot: bool = True, check_errors: bool = True) -> Any:
+    return tuple(linalg.lu_factor_ex(A, pivot=pivot, check_errors=check_errors))
+
+
+@composite("lu_unpack")
+def lu_unpack(LU: Any, pivots: Any, unpack_data: bool = True, unpack_pivots: bool = True) -> Any:
+    P, _, _ = torch.lu_unpack(at(LU), pivots, unpack_data, unpack_pivots)
+    return types.lu_unpack((P, LU.tril(-1) + identity(LU), LU.triu()))
+
+
+@composite(linalg.lu)
+def lu(A: Any, *, pivot: bool = True) -> Any:
+    return types.linalg_lu(torch.lu_unpack(*linalg.lu_factor_ex(A, pivot=pivot)[:2]))
+
+
+@composite(linalg.lu_solve)
+def lu_solve(LU: Any, pivots: Any, B: Any, *, left: bool = True, adjoint: bool = False) -> Any:
+    """P L U X = B, or (P L U)ᴴ X = B."""
+    if not left:
+        return linalg.lu_solve(LU, pivots, B.mH, adjoint=not adjoint).mH
+    P = torch.lu_unpack(at(LU), pivots, unpack_data=False).P
+    if adjoint:
+        Y = linalg.solve_triangular(LU.mH, B, upper=False)
+        return P @ linalg.solve_triangular(LU.mH, Y, upper=True, unitriangular=True)
+    Y = linalg.solve_triangular(LU, P.mT @ B, upper=False, unitriangular=True)
+    return linalg.solve_triangular(LU, Y, upper=True)
+
+
+composite("lu_solve")(lambda B, LU, pivots: linalg.lu_solve(LU, pivots, B))
+
+
+@rule(linalg.qr)
+def qr(jet: Jet, func: Any, A: Jet, mode: str = "reduced") -> Any:
+    """Q R = A with Qᴴ Q = 1.
+
+    With B = Aₖ − Σ c QᵢRⱼ, G = Σ c QᵢᴴQⱼ and C = B R₀⁻¹: Q₀ᴴC = Ω + T, where T = RₖR₀⁻¹ is triangular and Ω + Ωᴴ = −G, so
+    T is the upper triangle of Q₀ᴴC + CᴴQ₀ + G with half its diagonal; then Qₖ = C − Q₀T and Rₖ = T R₀.
+    """
+    m, n = A.shape[-2:]
+    if mode == "complete" and m > n:
+        raise unsupported(func, jet, f"The last {m - n} columns of Q span a null space; use mode='reduced'.")
+    if m < n:
+        Q, R = linalg.qr(A[..., :m])
+        return types.linalg_qr((_no_q(Q, mode), torch.cat([R, Q.mH @ A[..., m:]], -1)))
+    Q_0, R_0 = func(A.value)
+    size = at(R_0).diagonal(dim1=-2, dim2=-1).abs()
+    if n and anywhere(size.amin(-1) <= tiny(A) * size.amax(-1)):
+        raise unsupported(func, jet, "The columns are linearly dependent, so that Q is not unique.")
+    Qs, Rs = [Q_0], [R_0]
+    for k, A_k in enumerate(A.components[1:], start=1):
+        B = A_k - rest(jet, k, torch.matmul, Qs, Rs)
+        C = linalg.solve_triangular(R_0, B, upper=True, left=False)
+        M = Q_0.mH @ C
+        T = half(M + M.mH + rest(jet, k, lambda x, y: x.mH @ y, Qs, Qs)).mH
+        Qs.append(C - Q_0 @ T)
+        Rs.append(T @ R_0)
+    return types.linalg_qr((_no_q(jet.like(torch.stack(Qs)), mode), jet.like(torch.stack(Rs))))
+
+
+def _no_q(Q: Any, mode: str) -> Any:
+    return at(Q).new_empty(0) if mode == "r" else Q
+
+
+@composite("qr")
+def torch_qr(A: Any, some: bool = True) -> Any:
+    return types.qr(linalg.qr(A, mode="reduced" if some else "complete"))
+
+
+# ------------------------------------------------------------------------------------------------------ eigenvalue problems
+
+
+def diagonalised(jet: Jet, func: Any, A: Sequence[Tensor], eigenvalues: Tensor, wanted: slice) -> tuple[Jet, Jet]:
+    """Eigenvalues and vectors of a matrix whose value is diagonal, by Rayleigh and Schrödinger's perturbation series.
+
+    A X = X Λ with the diagonal of X equal to 1. Component k with M = Aₖ + Σ c (AᵢXⱼ − XᵢΛⱼ) over i, j ≥ 1 says
+    (λ_b − λ_a) Xₖ[a, b] = M[a, b] for a ≠ b, and Λₖ[b] = M[b, b]. The columns do not need each other.
+    """
+    eye = identity(A[0])[:, wanted]
+    gaps = eigenvalues[..., None, wanted] - eigenvalues[..., :, None]
+    size = at(eigenvalues).abs().amax(-1) if eigenvalues.shape[-1] else at(eigenvalues).sum(-1)
+    distance = at(gaps).abs() + torch.where(eye.real > 0, torch.inf, 0.0)
+    if distance.numel() and anywhere(distance.amin((-2, -1)) <= torch.finfo(size.dtype).eps ** 0.5 * size):
+        raise unsupported(
+            func, jet, "Two eigenvalues (or singular values) coincide, or one singular value is 0: single ones are not "
+            "differentiable there. Functions of the whole matrix, such as det, inv or matrix_exp, are."
+        )  # fmt: skip
+    values, X = [eigenvalues[..., wanted]], [eye.expand(gaps.shape)]
+    for k in range(1, jet.algebra.size):
+        M = A[k][..., wanted] + rest(jet, k, torch.matmul, A, X)
+        M = M - rest(jet, k, lambda x, l: x * l.unsqueeze(-2), X, values)
+        slope = (M * eye).sum(-2)
+        values.append(slope if eigenvalues.is_complex() else slope.real)
+        X.append(M * (1 - eye) / (gaps + eye))
+    return jet.like(torch.stack(values)), jet.like(torch.stack(X))
+
+
+def unit(V: Any) -> Any:
+    """Columns of length 1."""
+    return V / torch.sqrt((V * V.conj()).real.sum(-2, keepdim=True))
+
+
+def steady(V: Any, V_0: Any) -> Any:
+    """Complex columns turned so that the largest entry that torch makes real stays real."""
+    turn = torch.ones_like(at(V_0)[..., :1, :])
+    if V.is_complex():
+        V_0 = at(V_0)
+        row = (V_0.abs() * (1 + (V_0.imag == 0) * 4 * len(V_0))).argmax(-2, keepdim=True)
+        turn = V.gather(-2, row) * V_0.gather(-2, row).conj()
+        turn = turn.conj() / torch.sqrt((turn * turn.conj()).real)
+    return turn
+
+
+def eigh_of(jet: Jet, func: Any, A: Jet, UPLO: str, wanted: slice = slice(None)) -> tuple[Jet, Any]:
+    """Of the Hermitian matrix that the triangle ``UPLO`` says."""
+    A = _mirrored(A, UPLO.upper() == "U")
+    eigenvalues, V_0 = linalg.eigh(A.value)
+    values, X = diagonalised(jet, func, (V_0.mH @ A.components @ V_0).unbind(0), eigenvalues, wanted)
+    V = unit(V_0 @ X)
+    return values, V * steady(V, V_0[..., wanted])
+
+
+@rule(linalg.eigh)
+def eigh(jet: Jet, func: Any, A: Jet, UPLO: str = "L") -> Any:
+    """A V = V Λ, Vᴴ V = 1."""
+    return types.linalg_eigh(eigh_of(jet, func, A, UPLO))
+
+
+@rule(linalg.eigvalsh)
+def eigvalsh(jet: Jet, func: Any, A: Jet, UPLO: str = "L") -> Any:
+    return eigh_of(jet, func, A, UPLO)[0]
+
+
+@rule(linalg.eig)
+def eig(jet: Jet, func: Any, A: Jet) -> Any:
+    """A V = V Λ, columns of length 1 whose largest entry is real."""
+    eigenvalues, V_0 = linalg.eig(A.value)
+    B = linalg.solve(V_0, A.components.to(V_0.dtype) @ V_0)
+    values, X = diagonalised(jet, func, B.unbind(0), eigenvalues, slice(None))
+    V = unit(V_0 @ X)
+    return types.linalg_eig((values, V * steady(V, V_0)))
+
+
+composite(linalg.eigvals)(lambda A: linalg.eig(A).eigenvalues)
+
+
+@rule(linalg.svd)
+def svd(jet: Jet, func: Any, A: Jet, full_matrices: bool = True, *, driver: Any = None) -> Any:
+    """U S Vᴴ = A: the columns of (U; V) are eigenvectors of (0 A; Aᴴ 0) for the eigenvalues S, and of (U; −V) for −S."""
+    m, n = A.shape[-2:]
+    if m < n:
+        V, S, Uh = func(A.mH, full_matrices, driver=driver)
+        return types.linalg_svd((Uh.mH, S, V.mH))
+    if m > n:
+        if full_matrices:
+            raise unsupported(func, jet, "The singular vectors of a null space are not unique: use full_matrices=False.")
+        Q, R = linalg.qr(A)
+        U, S, Vh = func(R, driver=driver)
+        return types.linalg_svd((Q @ U, S, Vh))
+    U_0, S_0, Vh_0 = func(A.value, driver=driver)
+    W = torch.cat([torch.cat([U_0, U_0], -1), torch.cat([Vh_0.mH, -Vh_0.mH], -1)], -2) * 0.5**0.5
+    C = A.components
+    H = torch.cat([torch.cat([C * 0, C], -1), torch.cat([C.mH, C * 0], -1)], -2)
+    S, X = diagonalised(jet, func, (W.mH @ H @ W).unbind(0), torch.cat([S_0, -S_0], -1), slice(n))
+    both = W @ X
+    U, V = unit(both[..., :n, :]), unit(both[..., n:, :])
+    turn = steady(V, Vh_0.mH)
+    return types.linalg_svd((U * turn, S, (V * turn).mH))
+
+
+@composite(linalg.svdvals)
+def svdvals(A: Any, *, driver: Any = None) -> Any:
+    return linalg.svd(A, full_matrices=False, driver=driver).S
+
+
+@composite("svd")
+def torch_svd(A: Any, some: bool = True, compute_uv: bool = True) -> Any:
+    U, S, Vh = linalg.svd(A, full_matrices=not some and compute_uv)
+    return types.svd((U, S, Vh.mH) if compute_uv else (torch.zeros_like(at(U)), S, torch.zeros_like(at(Vh.mH))))

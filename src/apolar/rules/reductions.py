@@ -1,0 +1,222 @@
+"""Sums, means, products, norms and what is made of them, along axes."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from apolar.jet import Jet
+from apolar.rules.registry import composite, linear, rule, stacked
+from apolar.rules.shapes import axes, axis
+
+# ---------------------------------------------------------------------------------------------------------------- linear
+
+
+@stacked("sum")
+def sum(x: Tensor, dim: Any = None, keepdim: bool = False, *, axis: Any = None, keepdims: bool = False, dtype: Any = None) -> Tensor:
+    return x.sum(axes(x, axis if dim is None else dim), keepdim or keepdims, dtype=dtype)
+
+
+@stacked("mean")
+def mean(x: Tensor, dim: Any = None, keepdim: bool = False, *, axis: Any = None, keepdims: bool = False, dtype: Any = None) -> Tensor:
+    return x.mean(axes(x, axis if dim is None else dim), keepdim or keepdims, dtype=dtype)
+
+
+@stacked("cumsum")
+def cumsum(x: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
+    return x.cumsum(axis(x, dim), dtype=dtype)
+
+
+linear("diff", "trapezoid", "trapz", "cumulative_trapezoid", "sum_to_size")
+
+
+@rule("nansum", "nanmean", kind="linear")
+def without_nan(jet: Jet, func: Any, x: Jet, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
+    """Sum or mean of the entries that are not NaN."""
+    mask = ~torch.isnan(x.value)
+    total = torch.where(mask, x, 0.0).sum(dim, keepdim, dtype=dtype)
+    dims = list(range(x.ndim)) if dim is None else dim
+    return total if "sum" in func.__name__ else total / mask.sum(dims, keepdim)
+
+
+# -------------------------------------------------------------------------------------------------------------- products
+
+
+@composite("prod")
+def prod(x: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
+    """Products of halves, so that no division is needed where a factor is 0."""
+    x = x if dtype is None else x.to(dtype)
+    if dim is None:
+        x, dim = x.flatten(), 0
+    x = x.movedim(dim, 0) if x.ndim else x.reshape(1)
+    while x.shape[0] > 1:
+        half = x.shape[0] // 2
+        pairs = x[:half] * x[half : 2 * half]
+        x = torch.cat([pairs, x[2 * half :]])
+    out = x[0] if x.shape[0] else x.sum(0) + 1
+    return out.unsqueeze(dim) if keepdim and out.ndim + 1 > 0 else out
+
+
+def scan(function: Any) -> Any:
+    """Partial results along an axis, by doubling: after step k each entry combines 2ᵏ neighbours."""
+
+    def scanned(x: Any, dim: int, *, dtype: Any = None) -> Any:
+        if not x.ndim:
+            return x
+        x = (x if dtype is None else x.to(dtype)).movedim(dim, 0)
+        shift = 1
+        while shift < x.shape[0]:
+            x = torch.cat([x[:shift], function(x[shift:], x[:-shift])])
+            shift *= 2
+        return x.movedim(0, dim)
+
+    return scanned
+
+
+composite("cumprod")(scan(torch.mul))
+composite("logcumsumexp")(scan(torch.logaddexp))
+
+# ------------------------------------------------------------------------------------------------- exponentials and logs
+
+
+def plain(x: Any) -> Any:
+    """The value of a jet, of a jet of jets, …"""
+    while isinstance(x, Jet):
+        x = x.value
+    return x
+
+
+def largest(x: Any, dim: Any) -> Any:
+    """The maximum along axes as a constant, 0 where it is infinite: a shift that changes no value."""
+    at = plain(x)
+    return _finite(at.amax(dim, keepdim=True) if at.ndim else at)
+
+
+def _finite(x: Tensor) -> Tensor:
+    return torch.where(x.abs() == math.inf, 0.0, x)
+
+
+@composite("logsumexp", torch.special.logsumexp)
+def logsumexp(x: Any, dim: Any, keepdim: bool = False) -> Any:
+    shift = largest(x, dim)
+    total = torch.log(torch.exp(x - shift).sum(dim, keepdim=True)) + shift
+    return total if keepdim or not x.ndim else total.sum(dim)
+
+
+@composite("logaddexp")
+def logaddexp(x: Any, y: Any) -> Any:
+    shift = _finite(torch.maximum(plain(x), plain(y)))
+    return torch.log(torch.exp(x - shift) + torch.exp(y - shift)) + shift
+
+
+@composite("logaddexp2")
+def logaddexp2(x: Any, y: Any) -> Any:
+    return logaddexp(x * math.log(2), y * math.log(2)) / math.log(2)
+
+
+@composite("softmax", torch.special.softmax)
+def softmax(x: Any, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None, **options: Any) -> Any:
+    x = x if dtype is None else x.to(dtype)
+    dim = _implicit(x) if dim is None else dim
+    e = torch.exp(x - largest(x, dim))
+    return e / e.sum(dim, keepdim=True) if x.ndim else e / e
+
+
+@composite("log_softmax", torch.special.log_softmax)
+def log_softmax(x: Any, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None, **options: Any) -> Any:
+    x = x if dtype is None else x.to(dtype)
+    dim = _implicit(x) if dim is None else dim
+    return x - torch.logsumexp(x, dim, keepdim=True)
+
+
+@composite(F.softmin)
+def softmin(x: Any, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Any:
+    return softmax(-x, dim, dtype=dtype)
+
+
+def _implicit(x: Any) -> int:
+    return 0 if x.ndim in (0, 1, 3) else 1
+
+
+# --------------------------------------------------------------------------------------------------- moments and norms
+
+
+def _count(x: Any, dim: Any) -> int:
+    dims = range(x.ndim) if dim is None or dim == () else (dim,) if isinstance(dim, int) else dim
+    return math.prod(x.shape[d] for d in dims)
+
+
+@composite("var")
+def var(x: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None) -> Any:
+    """Σ (x − mean x)² / (n − correction)."""
+    if isinstance(dim, bool):
+        dim, unbiased = None, dim
+    correction = correction if correction is not None else 1 if unbiased is None else int(unbiased)
+    dims = list(range(x.ndim)) if dim is None or dim == () else dim
+    centred = x - x.mean(dims, keepdim=True)
+    return (centred * centred).sum(dims, keepdim) / max(_count(x, dims) - correction, 0)
+
+
+@composite("std")
+def std(x: Any, *args: Any, **kwargs: Any) -> Any:
+    return torch.sqrt(var(x, *args, **kwargs))
+
+
+@composite("var_mean")
+def var_mean(x: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, **named: Any) -> Any:
+    if isinstance(dim, bool):
+        dim, unbiased = None, dim
+    return var(x, dim, unbiased, keepdim, **named), x.mean(dim, keepdim)
+
+
+@composite("std_mean")
+def std_mean(x: Any, *args: Any, **named: Any) -> Any:
+    variance, mean = var_mean(x, *args, **named)
+    return torch.sqrt(variance), mean
+
+
+@composite(torch.linalg.vector_norm)
+def vector_norm(x: Any, ord: float = 2, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
+    """(Σ |x|ᵖ)^(1/p), the largest or smallest |x|, or the number of entries that are not 0."""
+    x = x if dtype is None else x.to(dtype)
+    if dim is None:
+        x, dim, shape = x.reshape(-1), 0, (1,) * x.ndim
+        out = vector_norm(x, ord, 0)
+        return out.reshape(shape) if keepdim else out
+    if ord == 2 and not x.is_complex():
+        return torch.sqrt((x * x).sum(dim, keepdim))
+    size = torch.abs(x)
+    if ord == math.inf:
+        return torch.amax(size, dim, keepdim)
+    if ord == -math.inf:
+        return torch.amin(size, dim, keepdim)
+    if ord == 0:
+        return (size != 0).to(size.dtype).sum(dim, keepdim)
+    return size.sum(dim, keepdim) if ord == 1 else (size**ord).sum(dim, keepdim) ** (1 / ord)
+
+
+@composite("norm")
+def norm(x: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Any:
+    if p == "nuc":
+        return torch.linalg.matrix_norm(x, "nuc", (-2, -1) if dim is None else dim, keepdim, dtype=dtype)
+    return vector_norm(x, 2 if p in ("fro", None) else p, dim, keepdim, dtype=dtype)
+
+
+@composite(torch.linalg.norm)
+def linalg_norm(x: Any, ord: Any = None, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
+    matrix = ord is not None and (isinstance(dim, (tuple, list)) and len(dim) == 2 or dim is None and x.ndim == 2)
+    if matrix or isinstance(ord, str):
+        return torch.linalg.matrix_norm(x, ord, (-2, -1) if dim is None else dim, keepdim, dtype=dtype)
+    return vector_norm(x, 2 if ord is None else ord, dim, keepdim, dtype=dtype)
+
+
+@composite("renorm")
+def renorm(x: Any, p: float, dim: int, maxnorm: float) -> Any:
+    """Slices along ``dim`` scaled down to a norm of at most ``maxnorm``."""
+    others = [d for d in range(x.ndim) if d != dim % x.ndim]
+    size = vector_norm(x, p, others, True)
+    return torch.where(size > maxnorm, x * (maxnorm / (size + 1e-7)), x)

@@ -1,0 +1,156 @@
+"""Choosing entries: by a condition, by an index, by order. The choice is made by the values and is the same for every
+component. Where two entries tie, max and its kin take the mean of the tied entries, and sort and its kin the first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from apolar.jet import Jet, jets, unsupported, value
+from apolar.rules.registry import apply_linear, composite, linear, rule
+from apolar.rules.shapes import axes, axis
+
+# --------------------------------------------------------------------------------------------------------- by a condition
+
+
+@rule("where", kind="linear")
+def where(jet: Jet, func: Any, *args: Any, **kwargs: Any) -> Any:
+    """torch.where(condition, x, y) and x.where(condition, y)."""
+    if len(args) == 1 and not kwargs:
+        return torch.where(value(args[0], jet))
+    branches = (1, 2, "other", "self") if func is torch.where else (0, 2, "other")
+    named = {name: value(x, jet) if name == "condition" else x for name, x in kwargs.items()}
+    at = 0 if func is torch.where else 1
+    args = tuple(value(x, jet) if i == at else x for i, x in enumerate(args))
+    return apply_linear(jet, func, *args, arguments=branches, **named)
+
+
+linear("masked_fill", "masked_scatter", "index_put", "put", "_index_put_impl", arguments=(0, 2, "value", "source", "values"))
+
+
+@composite("maximum", "fmax")
+def maximum(x: Any, y: Any) -> Any:
+    return torch.where(x > y, x, torch.where(x < y, y, 0.5 * (x + y)))
+
+
+@composite("minimum", "fmin")
+def minimum(x: Any, y: Any) -> Any:
+    return torch.where(x < y, x, torch.where(x > y, y, 0.5 * (x + y)))
+
+
+@composite("clamp", "clip")
+def clamp(x: Any, min: Any = None, max: Any = None) -> Any:
+    x = x if min is None else torch.where(x < min, min, x)
+    return x if max is None else torch.where(x > max, max, x)
+
+
+@composite("clamp_min")
+def clamp_min(x: Any, min: Any) -> Any:
+    return clamp(x, min)
+
+
+@composite("clamp_max")
+def clamp_max(x: Any, max: Any) -> Any:
+    return clamp(x, None, max)
+
+
+@rule("copysign", kind="composite")
+def copysign(jet: Jet, func: Any, x: Any, y: Any) -> Any:
+    """x times the sign that makes it agree with y: constant on each piece."""
+    at_x, at_y = value(x, jet), value(y, jet)
+    same = torch.copysign(torch.ones_like(at_x), at_x) * torch.copysign(torch.ones_like(at_x), at_y)
+    return x * torch.where(at_x == 0, 0.0, same)
+
+
+# ----------------------------------------------------------------------------------------------------------- by an index
+
+linear("gather", "take_along_dim", "index_select", "take", "masked_select")
+linear("scatter_add", "index_add", "index_copy", "index_fill", arguments=(0, 3, "src", "source", "value"))
+
+
+@rule("scatter", kind="linear")
+def scatter(jet: Jet, func: Any, *args: Any, **kwargs: Any) -> Any:
+    if kwargs.get("reduce") is not None:
+        raise unsupported(func, jet, "With `reduce` it is not linear: use scatter_add, or multiply afterwards.")
+    return apply_linear(jet, func, *args, arguments=(0, 3, "src", "value"), **kwargs)
+
+
+# -------------------------------------------------------------------------------------------------------------- by order
+
+
+def chosen(x: Jet, indices: Tensor, dim: int) -> Jet:
+    """The entries of ``x`` at ``indices`` along ``dim``, which the indices may have lost."""
+    if not x.ndim:
+        return x
+    dim = axis(x.components, dim)
+    kept = indices.ndim == x.ndim
+    at = indices if kept else indices.unsqueeze(dim)
+    out = torch.take_along_dim(x.components, at.unsqueeze(0), dim)
+    return x.like(out if kept else out.squeeze(dim))
+
+
+def by_order(*names: str, position: int = 1, default: int = -1) -> None:
+    """Functions that return (values, indices) along a dimension."""
+
+    @rule(*names, kind="selection")
+    def ordered(jet: Jet, func: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
+        if len(args) >= position and (isinstance(args[0], Tensor) or any(True for _ in jets(args))):
+            return maximum(x, *args) if func.__name__ == "max" else minimum(x, *args)
+        dim = kwargs.get("dim", args[position - 1] if len(args) >= position else default)
+        result = func(value(x, jet), *args, **kwargs)
+        if isinstance(result, Tensor):
+            return extreme(jet, x, result)
+        return type(result)((chosen(x, result.indices, dim), result.indices))
+
+
+def extreme(jet: Jet, x: Jet, result: Tensor) -> Jet:
+    """The mean of the entries that have the value ``result``."""
+    return mean_where(x, x.value == result, list(range(-x.ndim, 0)), False)
+
+
+def mean_where(x: Jet, mask: Tensor, dims: list[int], keepdim: bool) -> Jet:
+    """The mean over axes of the entries where the mask holds."""
+    if not x.ndim:
+        return x
+    kept = torch.where(mask, x.components, 0)
+    return x.like(kept.sum(dims, keepdim=keepdim) / mask.sum(dims, keepdim=keepdim))
+
+
+by_order("max", "min", "mode", "cummax", "cummin")
+by_order("median", "nanmedian")
+by_order("topk", "kthvalue", position=2)
+
+
+@rule("sort", kind="selection")
+def sort(jet: Jet, func: Any, x: Jet, *args: Any, **kwargs: Any) -> Any:
+    positional = [a for a in args if not isinstance(a, bool)]
+    result = func(x.value, *args, **kwargs)
+    return type(result)((chosen(x, result.indices, kwargs.get("dim", positional[0] if positional else -1)), result.indices))
+
+
+@composite("msort")
+def msort(x: Any) -> Any:
+    return torch.sort(x, dim=0).values
+
+
+def extremes_over_axes(name: str, function: Callable[..., Tensor]) -> None:
+    """amax and amin."""
+
+    @rule(name, kind="selection")
+    def over_axes(jet: Jet, func: Any, x: Jet, dim: Any = (), keepdim: bool = False) -> Jet:
+        dims = axes(x.components, dim)
+        return mean_where(x, x.value == function(x.value, dims, keepdim=True), dims, keepdim) if x.ndim else x
+
+
+extremes_over_axes("amax", torch.amax)
+extremes_over_axes("amin", torch.amin)
+
+
+@composite("aminmax")
+def aminmax(x: Any, *, dim: int | None = None, keepdim: bool = False) -> Any:
+    dims = () if dim is None else dim
+    return torch.return_types.aminmax((torch.amin(x, dims, keepdim), torch.amax(x, dims, keepdim)))  # type: ignore[attr-defined]

@@ -1,0 +1,315 @@
+"""Rearranging entries: linear, and written for all components at once, so that a view of a jet is a view.
+
+``x`` is a tensor of stacked components: axis 0 counts them, so an axis of the jet is reached from the right, as a negative
+number, and a target shape gets the number of components in front.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from apolar.jet import Jet, belongs, jets, unsupported
+from apolar.rules.registry import apply_linear, composite, linear, rule, stacked
+
+
+def axis(x: Tensor, dim: int) -> int:
+    """The axis ``dim`` of a jet as a negative number, which means the same for the stacked components."""
+    return dim - (x.ndim - 1) if dim >= 0 else dim
+
+
+def axes(x: Tensor, dims: int | Sequence[int] | None) -> list[int]:
+    """Axes of a jet as negative numbers; None and () mean all of them."""
+    dims = (dims,) if isinstance(dims, int) else dims
+    return [axis(x, d) for d in dims] if dims else list(range(1 - x.ndim, 0))
+
+
+def flat(items: tuple[Any, ...]) -> tuple[Any, ...]:
+    """f(2, 3) and f((2, 3)) mean the same."""
+    return tuple(items[0]) if len(items) == 1 and isinstance(items[0], (tuple, list)) else items
+
+
+# ---------------------------------------------------------------------------------------------------------- same entries
+
+@rule("clone", "contiguous", "alias", kind="linear")
+def clone(jet: Jet, func: Any, x: Jet, **options: Any) -> Jet:
+    return jet.like(x.components.clone())
+
+
+@rule("view", "reshape", kind="linear")
+def reshape(jet: Jet, func: Any, x: Jet, *shape: Any, **named: Any) -> Jet:
+    shape = flat(shape or (named.get("shape", named.get("size")),))
+    if isinstance(shape[0] if shape else 0, torch.dtype):
+        raise unsupported(func, jet, "It reinterprets memory: use .to(dtype).")
+    if -1 in shape and not x.numel():
+        shape = torch.empty(x.shape, device="meta").reshape(shape).shape
+    return jet.like(x.components.reshape(x.components.shape[:1] + tuple(shape)))
+
+
+@composite("view_as", "reshape_as")
+def view_as(x: Any, other: Any) -> Any:
+    return x.reshape(other.shape)
+
+
+@stacked("flatten", "ravel")
+def flatten(x: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+    return x.flatten(axis(x, start_dim), axis(x, end_dim))
+
+
+@stacked("unflatten")
+def unflatten(x: Tensor, dim: int, sizes: Any) -> Tensor:
+    return x.unflatten(axis(x, dim), sizes)
+
+
+@stacked("squeeze")
+def squeeze(x: Tensor, dim: int | tuple[int, ...] | None = None) -> Tensor:
+    return x.squeeze([d for d in axes(x, dim) if x.shape[d] == 1])
+
+
+@composite("unsqueeze")
+def unsqueeze(x: Any, dim: int) -> Any:
+    return x[(slice(None),) * (dim if dim >= 0 else dim + x.ndim + 1) + (None,)]
+
+
+@stacked("permute")
+def permute(x: Tensor, *dims: Any, **named: Any) -> Tensor:
+    return x.permute(0, *axes(x, flat(dims or (named["dims"],))))
+
+
+@stacked("transpose", "swapaxes", "swapdims")
+def transpose(x: Tensor, dim0: int, dim1: int) -> Tensor:
+    return x.transpose(axis(x, dim0), axis(x, dim1))
+
+
+@stacked("t", Tensor.T.__get__)  # type: ignore[attr-defined]
+def t(x: Tensor) -> Tensor:
+    return x.permute(0, *range(x.ndim - 1, 0, -1))
+
+
+stacked("adjoint", Tensor.H.__get__, Tensor.mH.__get__)(lambda x: x.mH)  # type: ignore[attr-defined]
+stacked(Tensor.mT.__get__)(lambda x: x.mT)  # type: ignore[attr-defined]
+
+
+@stacked("movedim", "moveaxis")
+def movedim(x: Tensor, source: Any, destination: Any) -> Tensor:
+    return x.movedim(axes(x, source), axes(x, destination))
+
+
+@rule("expand", "broadcast_to", kind="linear")
+def expand(jet: Jet, func: Any, x: Jet, *shape: Any, **named: Any) -> Jet:
+    shape = flat(shape or (named.get("size", named.get("shape")),))
+    missing = len(shape) - x.ndim
+    components = x.components.reshape(x.components.shape[:1] + (1,) * missing + x.components.shape[1:])
+    return jet.like(components.expand(-1, *shape))
+
+
+@composite("expand_as")
+def expand_as(x: Any, other: Any) -> Any:
+    return x.expand(other.shape)
+
+
+@composite("broadcast_tensors")
+def broadcast_tensors(*tensors: Any) -> Any:
+    tensors = flat(tensors)
+    shape = torch.broadcast_shapes(*(x.shape for x in tensors))
+    return tuple(x.expand(shape) for x in tensors)
+
+
+# --------------------------------------------------------------------------------------------------------------- pieces
+
+
+@stacked("narrow", "narrow_copy")
+def narrow(x: Tensor, dim: int, start: Any, length: int) -> Tensor:
+    return x.narrow(axis(x, dim), start, length)
+
+
+@stacked("select", "select_copy")
+def select(x: Tensor, dim: int, index: int) -> Tensor:
+    return x.select(axis(x, dim), index)
+
+
+@stacked("split", "split_with_sizes")
+def split(x: Tensor, split_size_or_sections: Any = None, dim: int = 0, *, split_size: Any = None) -> Any:
+    return x.split(split_size_or_sections if split_size is None else split_size, axis(x, dim))
+
+
+@stacked("chunk")
+def chunk(x: Tensor, chunks: int, dim: int = 0) -> Any:
+    return x.chunk(chunks, axis(x, dim))
+
+
+@stacked("tensor_split")
+def tensor_split(x: Tensor, indices_or_sections: Any, dim: int = 0) -> Any:
+    return x.tensor_split(indices_or_sections, axis(x, dim))
+
+
+@stacked("hsplit")
+def hsplit(x: Tensor, sections: Any) -> Any:
+    return x.tensor_split(sections, axis(x, 0 if x.ndim == 2 else 1))
+
+
+@stacked("vsplit")
+def vsplit(x: Tensor, sections: Any) -> Any:
+    return x.tensor_split(sections, axis(x, 0))
+
+
+@stacked("dsplit")
+def dsplit(x: Tensor, sections: Any) -> Any:
+    return x.tensor_split(sections, axis(x, 2))
+
+
+@stacked("unbind")
+def unbind(x: Tensor, dim: int = 0) -> Any:
+    return x.unbind(axis(x, dim))
+
+
+@composite("__iter__")
+def iterate(x: Any) -> Any:
+    return iter(x.unbind(0))
+
+
+@stacked("diagonal", torch.linalg.diagonal)
+def diagonal(x: Tensor, offset: int = 0, dim1: int | None = None, dim2: int | None = None, **named: Any) -> Tensor:
+    first, second = (0, 1) if not named and dim1 is None else (dim1, dim2)
+    return x.diagonal(offset, axis(x, named.get("dim1", first)), axis(x, named.get("dim2", second)))
+
+
+@composite("diag")
+def diag(x: Any, diagonal: int = 0) -> Any:
+    return torch.diag_embed(x, diagonal) if x.ndim == 1 else x.diagonal(diagonal)
+
+
+@composite("diagflat")
+def diagflat(x: Any, offset: int = 0) -> Any:
+    return torch.diag_embed(x.flatten(), offset)
+
+
+@stacked("unfold")
+def unfold(x: Tensor, dimension: int, size: int, step: int) -> Tensor:
+    return x.unfold(axis(x, dimension), size, step)
+
+
+@rule("as_strided", "as_strided_copy", "set_", "resize_", "resize_as_", kind="refused")
+def as_strided(jet: Jet, func: Any, *args: Any, **kwargs: Any) -> Any:
+    raise unsupported(func, jet, "It looks at memory, which a jet lays out in its own way: use views such as x[...].")
+
+
+linear("diagonal_scatter", "select_scatter", "slice_scatter", arguments=(0, 1, "src"))
+linear("diag_embed", "rot90", "repeat", "tile", "repeat_interleave", "fliplr", "flipud", "trace", "positive", "__pos__")
+
+
+@stacked("tril")
+def tril(x: Tensor, diagonal: int = 0) -> Tensor:
+    return x.tril(diagonal)
+
+
+@stacked("triu")
+def triu(x: Tensor, diagonal: int = 0) -> Tensor:
+    return x.triu(diagonal)
+
+
+@stacked("flip")
+def flip(x: Tensor, *dims: Any, **named: Any) -> Tensor:
+    return x.flip([axis(x, d) for d in flat(dims or (named["dims"],))])
+
+
+@rule("roll", kind="linear")
+def roll(jet: Jet, func: Any, x: Jet, shifts: Any, dims: Any = None) -> Any:
+    if dims is None or dims == ():
+        return x.flatten().roll(shifts, 0).reshape(x.shape) if x.ndim != 1 else x.roll(shifts, 0)
+    return jet.like(x.components.roll(shifts, axes(x.components, dims)))
+
+
+# ------------------------------------------------------------------------------------------------------ several together
+
+linear("hstack", "vstack", "dstack", "row_stack", "column_stack")
+
+
+@rule("block_diag", "meshgrid", "atleast_1d", "atleast_2d", "atleast_3d", "cartesian_prod", kind="linear")
+def several(jet: Jet, func: Any, *tensors: Any, **options: Any) -> Any:
+    """Functions that take tensors as a list or one by one."""
+    return apply_linear(jet, func, *tensors, arguments=tuple(range(len(tensors))), **options)
+
+
+@rule("cat", "concat", "concatenate", kind="linear")
+def cat(jet: Jet, func: Any, tensors: Any, dim: int = 0, **named: Any) -> Jet:
+    dim = named.get("axis", dim)
+    parts = [x.components if belongs(x, jet) else _constant(x, jet) for x in tensors if x.shape != (0,)]
+    return jet.like(torch.cat(parts, axis(parts[0], dim)))
+
+
+@rule("stack", kind="linear")
+def stack(jet: Jet, func: Any, tensors: Any, dim: int = 0) -> Jet:
+    parts = [x.components if belongs(x, jet) else _constant(x, jet) for x in tensors]
+    return jet.like(torch.stack(parts, dim + 1 if dim >= 0 else dim))
+
+
+def _constant(x: Tensor, jet: Jet) -> Tensor:
+    """The stacked components of a constant."""
+    return torch.cat([x.unsqueeze(0), x.new_zeros(jet.algebra.size - 1, *x.shape)])
+
+
+# ---------------------------------------------------------------------------------------------------- dtype and device
+
+
+@rule("to", "type_as", "float", "double", "half", "bfloat16", "cpu", "cuda", "cfloat", "cdouble", "type", kind="linear")
+def to(jet: Jet, func: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
+    """Floating point: every component; integers: the value alone, since rounding has no derivative."""
+    if not belongs(x, jet):
+        return func(x, *(a.value if belongs(a, jet) else a for a in args), **kwargs)
+    plain = [torch.empty(0, dtype=a.dtype, device=a.device) if isinstance(a, Jet) else a for a in args]
+    components = func(x.components, *plain, **kwargs)
+    if not isinstance(components, Tensor):
+        return func(x.value, *plain, **kwargs)
+    if components.is_floating_point() or components.is_complex():
+        return x if components is x.components else jet.like(components)
+    return components[0]
+
+
+# -------------------------------------------------------------------------------------------------------------- indexing
+
+
+@rule("__getitem__", kind="linear")
+def getitem(jet: Jet, func: Any, x: Any, index: Any) -> Any:
+    if not belongs(x, jet):
+        raise unsupported(func, jet, "A tensor that depends on the coordinates cannot be an index.")
+    return jet.like(_behind(x.components, index).movedim(-1, 0)) if _advanced(index) else jet.like(
+        x.components[(slice(None), *(index if isinstance(index, tuple) else (index,)))]
+    )
+
+
+@rule("__setitem__", kind="linear")
+def setitem(jet: Jet, func: Any, x: Any, index: Any, new: Any) -> None:
+    """Written into the components, so that views see it."""
+    if any(True for _ in jets(index)):
+        raise unsupported(func, jet, "A tensor that depends on the coordinates cannot be an index.")
+    if not belongs(x, jet):
+        raise unsupported(
+            func, jet, "It would write derivatives into a plain tensor: use torch.stack, torch.cat or torch.where, "
+            "or make the tensor with torch.zeros_like of one that depends on the coordinates."
+        )  # fmt: skip
+    if x.frozen:
+        raise unsupported(func, jet, "Its tensor shares memory with another view: clone it first.")
+    values = list(new.components) if belongs(new, jet) else [new] + [0] * (jet.algebra.size - 1)
+    for component, v in zip(x.components, values, strict=True):
+        component[index] = v
+
+
+def _advanced(index: Any) -> bool:
+    """Whether tensors, lists or masks are among the indices."""
+    items = index if isinstance(index, tuple) else (index,)
+    return any(not (i is None or i is Ellipsis or isinstance(i, (int, slice))) or isinstance(i, bool) for i in items)
+
+
+def _behind(components: Tensor, index: Any) -> Tensor:
+    """x[index] with the components as the last axis, which no rule of advanced indexing moves."""
+    items = index if isinstance(index, tuple) else (index,)
+    last = components.movedim(0, -1)
+    if not any(i is Ellipsis for i in items):
+        return last[items]
+    at = next(k for k, i in enumerate(items) if i is Ellipsis)
+    used = sum(i.ndim if isinstance(i, Tensor) and i.dtype == torch.bool else i is not None and not isinstance(i, bool) for i in items if i is not Ellipsis)
+    return last[items[:at] + (slice(None),) * (components.ndim - 1 - used) + items[at + 1 :]]
