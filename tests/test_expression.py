@@ -16,6 +16,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import apolar
 import apolar.expression
 from apolar.errors import ApolarError, ExpressionError
 from apolar.expression import Expression, parse, parse_number, parse_operator, parse_operators
@@ -230,6 +231,38 @@ def test_numbers():
         parse_number("1, 2")
     with pytest.raises(ExpressionError, match="no variable x"):
         parse_number("x")
+
+
+# ---------------------------------------------------------------------------------------------------------- derivatives
+
+
+def exact_derivatives(expression, point, orders):
+    """The derivatives with respect to the first variable, by SymPy with 30 digits."""
+    x, *_ = symbols = [sympy.Symbol(name, real=True) for name in expression.variables]
+    values = {symbol: sympy.Float(sympy.Rational(value), 30) for symbol, value in zip(symbols, point, strict=True)}
+    return [float(sympy.diff(expression.symbolic(), x, n).evalf(30, subs=values)) for n in orders]
+
+
+def derivatives(expression, point, orders):
+    system = coordinates(expression.variables)
+    at = tuple(number(value) for value in point)
+    return [float(apolar.evaluate(expression, at, system[expression.variables[0]] ** n)) for n in orders]
+
+
+@pytest.mark.parametrize("name", OF_ONE_ARGUMENT)
+def test_derivatives_of_functions_agree_with_sympy(name):
+    expression, point = parse(f"{name}(x)"), [1.25 if name == "acosh" else 0.375]
+    orders = [1] if name in ("abs", "sign", "relu") else [1, 2, 3, 4]
+    assert derivatives(expression, point, orders) == pytest.approx(
+        exact_derivatives(expression, point, orders), rel=1e-10
+    )
+
+
+@pytest.mark.parametrize("text", [text for text, _ in FORMULAS])
+def test_derivatives_of_formulas_agree_with_sympy(text):
+    expression, point, orders = parse(text, "x y z"), [0.7, 1.9, 0.4], [1, 2, 3]
+    exact = exact_derivatives(expression, point, orders)
+    assert derivatives(expression, point, orders) == pytest.approx(exact, rel=1e-10, abs=1e-12)
 
 
 # ------------------------------------------------------------------------------------------------------------- refusals

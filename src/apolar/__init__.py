@@ -8,6 +8,7 @@ from apolar.errors import (
     DtypeError,
     ExpressionError,
     FunctionError,
+    GraphError,
     NonFiniteError,
     OperatorError,
     RowCouplingError,
@@ -17,11 +18,16 @@ from apolar.errors import (
 )
 from apolar.evaluate import evaluate
 from apolar.operators import Coordinates, Operator, coordinates
+from apolar.supported import SupportedOperator, supported_operators
 from apolar.transforms import (
+    MixedPartials,
+    TraceEstimate,
+    VelocityGradient,
     bilaplacian,
     curl,
     derivative,
     derivative_tensor,
+    diff,
     directional,
     divergence,
     grad,
@@ -32,6 +38,7 @@ from apolar.transforms import (
     jacobian,
     jvp,
     laplacian,
+    mixed_partials,
     taylor,
     velocity_gradient,
     vhp,

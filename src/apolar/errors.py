@@ -33,6 +33,10 @@ class DetachedError(ApolarError, RuntimeError):
     """The function takes a value out of the computation (`.detach()`, `.item()`, …), and its derivative with it."""
 
 
+class GraphError(ApolarError, RuntimeError):
+    """Autograd's graph does not lead from the result to the input."""
+
+
 class RowCouplingError(ApolarError, RuntimeError):
     """The function mixes rows, so that a derivative per row does not exist."""
 

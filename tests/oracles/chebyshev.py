@@ -10,7 +10,7 @@ Source: Trefethen, Approximation Theory and Approximation Practice, chapters 3 a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 import torch
@@ -27,7 +27,7 @@ NOISE = 5e-15
 """Coefficients below this, relative to the largest, are rounding errors."""
 
 
-@lru_cache(maxsize=None)
+@cache
 def tables(nodes: int, order: int) -> tuple[Tensor, Tensor, Tensor]:
     """The nodes on [−1, 1]; the matrix from samples to coefficients; Tₘ⁽ᵏ⁾(0), a row for each k ≤ order."""
     x = np.cos(np.pi * (np.arange(nodes) + 0.5) / nodes)

@@ -27,9 +27,7 @@ def sample(g: Callable[[complex], Tensor], rung: tuple[float, int], order: int) 
     angles = 2 * torch.pi / points * torch.arange(points, dtype=torch.float64)
     circle = torch.polar(torch.ones_like(angles), angles)
     values = torch.stack([g(radius * complex(z)) for z in circle]).to(torch.complex128)
-    return [
-        (factorial(k) / (points * radius**k) * (circle.conj() ** k @ values)).real for k in range(order + 1)
-    ]
+    return [(factorial(k) / (points * radius**k) * (circle.conj() ** k @ values)).real for k in range(order + 1)]
 
 
 def derivatives(

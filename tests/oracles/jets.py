@@ -14,10 +14,10 @@ def jet_derivatives(
     f: Function, x: Point, v: Direction, w: Direction, indices: Iterable[Index] = INDICES
 ) -> dict[Index, Tensor]:
     """∂ˢⁱ∂ᵗʲ of f(x + s·v + t·w) at 0 for each multi-index in one pass; an input without direction stays a plain tensor."""
-    from apolar.operators import coordinates
     from apolar.algebra import algebra
     from apolar.evaluate import lift, read
     from apolar.jet import new_level
+    from apolar.operators import coordinates
 
     ds, dt = coordinates("s t")
     operators = {(i, j): ds**i * dt**j for i, j in indices}

@@ -19,9 +19,7 @@ GOOD = 1e-13
 """No smaller radius is tried once all orders agree to this."""
 
 
-def climb(
-    sampler: Sampler[Rung], rungs: Sequence[Rung], g: Callable[[complex], Tensor], order: int
-) -> list[Estimate]:
+def climb(sampler: Sampler[Rung], rungs: Sequence[Rung], g: Callable[[complex], Tensor], order: int) -> list[Estimate]:
     """Derivatives of g of orders 0 to ``order``, each from the neighbouring rungs that agree best."""
     best: list[Estimate] = []
     previous: list[Tensor] = []

@@ -8,7 +8,7 @@ pairs (a : b) determine every mixed derivative of order n; the weights are exact
 from __future__ import annotations
 
 from fractions import Fraction
-from functools import lru_cache
+from functools import cache
 from math import comb
 
 from .lines import Index
@@ -21,7 +21,7 @@ PAIRS: tuple[Pair, ...] = tuple(
 )
 
 
-@lru_cache(maxsize=None)
+@cache
 def weights(index: Index) -> tuple[tuple[Pair, Fraction], ...]:
     """((a, b), weight) with ∂ˢⁱ∂ᵗʲ g = Σ weight · (derivative of order i + j along a·v + b·w)."""
     i, j = index

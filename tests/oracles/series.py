@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import mpmath
@@ -11,7 +11,7 @@ import mpmath
 DIGITS = 25
 
 
-@lru_cache(maxsize=None)
+@cache
 def derivatives(function: Callable[[Any], Any], x: float, order: int) -> tuple[float, ...]:
     """f(x), f′(x), …, f⁽ᵒʳᵈᵉʳ⁾(x); mpmath takes central differences at a multiple of the working precision."""
     with mpmath.workdps(DIGITS):

@@ -26,8 +26,7 @@ def test_polarisation_is_exact_on_polynomials() -> None:
     coefficients = {(a, b): Fraction(3 * a + 5 * b + 1, 7) for a in range(5) for b in range(5)}
     for i, j in (*INDICES, (0, 2), (2, 2), (1, 3)):
         along = {
-            (a, b): factorial(i + j)
-            * sum(c * a**k * b**m for (k, m), c in coefficients.items() if k + m == i + j)
+            (a, b): factorial(i + j) * sum(c * a**k * b**m for (k, m), c in coefficients.items() if k + m == i + j)
             for (a, b), _ in polarisation.weights((i, j))
         }
         mixed = sum(weight * along[pair] for pair, weight in polarisation.weights((i, j)))
@@ -76,7 +75,9 @@ def test_contour_agrees_with_chebyshev(case: Case) -> None:
         assert difference <= 1e-9 * scale(value) + 20 * (error + other[index].error)
 
 
-@pytest.mark.parametrize("name", ["softmax", "conv2d", "nn.GRUCell", "norm", "x ** y", "perceptron with GELU", "logsumexp"])
+@pytest.mark.parametrize(
+    "name", ["softmax", "conv2d", "nn.GRUCell", "norm", "x ** y", "perceptron with GELU", "logsumexp"]
+)
 def test_nested_reverse_mode_agrees_with_chebyshev(name: str) -> None:
     (case,) = (case for case in CASES if case.name == name)
     for index, (value, error) in reference(case).items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
+from functools import cache, partial
 from typing import Any
 
 import torch
@@ -60,7 +60,7 @@ class Case:
         return x, [direction(p) for p in x], [direction(p) for p in x]
 
 
-@lru_cache(maxsize=None)
+@cache
 def reference(case: Case, only: int | None = None) -> dict[Index, Estimate]:
     """All derivatives of a case from its oracle; ``only`` keeps all inputs but one still."""
     x, v, w = case.drawn()

@@ -17,11 +17,7 @@ from .tables import CASES
 ALONG: tuple[Index, ...] = ((1, 0), (2, 0), (3, 0), (4, 0))
 MIXED: tuple[Index, ...] = ((2, 1), (1, 1), (1, 0))
 SEVERAL = [
-    (case, k)
-    for case in CASES
-    if len(case.inputs) > 1
-    for k, p in enumerate(case.point())
-    if p.is_floating_point()
+    (case, k) for case in CASES if len(case.inputs) > 1 for k, p in enumerate(case.point()) if p.is_floating_point()
 ]
 
 
@@ -29,7 +25,9 @@ def compare(case: Case, found: Tensor, exact: Estimate, what: object) -> None:
     """Fails where the difference is more than the tolerance and more than the reference's own error explains."""
     allowed = max(case.tolerance * scale(exact.value), 20 * exact.error)
     assert allowed <= 1e-5 * scale(exact.value), f"{what}: the reference itself is uncertain by {exact.error:.1e}"
-    assert found.shape == exact.value.shape, f"{what}: {tuple(found.shape)} entries, expected {tuple(exact.value.shape)}"
+    assert found.shape == exact.value.shape, (
+        f"{what}: {tuple(found.shape)} entries, expected {tuple(exact.value.shape)}"
+    )
     error = (found - exact.value).abs().max().item() if found.numel() else 0.0
     assert error <= allowed, f"{what}: off by {error:.2e}, allowed {allowed:.1e}; found {found}, exact {exact.value}"
 

@@ -96,7 +96,9 @@ def test_values_taken_out_are_constants_or_refused(name: str) -> None:
 def test_dropout_in_training_is_one_random_mask_or_refused() -> None:
     """The derivative belongs to the same mask as the value: x ↦ mask·x/(1 − p) has slope value/x."""
     try:
-        found = jet_derivatives(lambda x: F.dropout(x, 0.5), [X], [torch.ones_like(X)], [None], [(0, 0), (1, 0), SECOND])
+        found = jet_derivatives(
+            lambda x: F.dropout(x, 0.5), [X], [torch.ones_like(X)], [None], [(0, 0), (1, 0), SECOND]
+        )
     except ApolarError:
         return
     assert torch.allclose(found[1, 0], found[0, 0] / X.reshape(-1))

@@ -97,7 +97,7 @@ def inv_ex(A: Any, *, check_errors: bool = False) -> Any:
     return types.linalg_inv_ex((linalg.inv(A), linalg.inv_ex(at(A)).info))
 
 
-@composite(linalg.solve_ex, torch._C._linalg.linalg_solve_ex)  # type: ignore[attr-defined]
+@composite(linalg.solve_ex)
 def solve_ex(A: Any, B: Any, *, left: bool = True, check_errors: bool = False) -> Any:
     return types.linalg_solve_ex((linalg.solve(A, B, left=left), linalg.inv_ex(at(A)).info))
 
@@ -134,10 +134,9 @@ def cholesky_inverse(L: Any, upper: bool = False) -> Any:
     return torch.cholesky_solve(identity(L), L, upper)
 
 
-def least_squares(jet: Jet, func: Any, A: Any, B: Any) -> Any:
+def least_squares(jet: Jet, func: Any, A: Any, B: Any, **tolerances: Any) -> Any:
     """The X of least norm among those with the least ‖A·X − B‖: R⁻¹ Qᴴ B, where A = Q R has full rank."""
-    full = linalg.matrix_rank(at(A)) == min(A.shape[-2:])
-    if anywhere(~full):
+    if anywhere(linalg.matrix_rank(at(A), **tolerances) < min(A.shape[-2:])):
         raise unsupported(func, jet, "Where a matrix has not full rank its pseudo-inverse jumps and has no derivative.")
     if A.shape[-2] < A.shape[-1]:
         Q, R = linalg.qr(A.mH)
@@ -150,7 +149,7 @@ def least_squares(jet: Jet, func: Any, A: Any, B: Any) -> Any:
 def lstsq(jet: Jet, func: Any, A: Any, B: Any, rcond: Any = None, *, driver: Any = None) -> Any:
     vector = B.ndim == 1 or B.ndim == A.ndim - 1 and B.shape == A.shape[:-1]
     right = B.unsqueeze(-1) if vector else B
-    X = least_squares(jet, func, A, right)
+    X = least_squares(jet, func, A, right, rtol=rcond)
     _, residuals, rank, singular = func(at(A), at(B), rcond, driver=driver)
     if residuals.numel():
         residuals = (torch.abs(A @ X - right) ** 2).sum(-2).reshape(residuals.shape)
@@ -159,10 +158,12 @@ def lstsq(jet: Jet, func: Any, A: Any, B: Any, rcond: Any = None, *, driver: Any
 
 
 @rule("pinverse", linalg.pinv, kind="composite")
-def pinv(jet: Jet, func: Any, A: Any, rcond: Any = None, *, hermitian: bool = False, **tolerances: Any) -> Any:
+def pinv(
+    jet: Jet, func: Any, A: Any, rcond: Any = 1e-15, hermitian: bool = False, *, atol: Any = None, rtol: Any = None
+) -> Any:
     A = _mirrored(A) if hermitian else A
-    eye = torch.eye(A.shape[-2], dtype=A.dtype, device=A.device)
-    return least_squares(jet, func, A, eye.expand(*A.shape[:-2], -1, -1))
+    eye = torch.eye(A.shape[-2], dtype=A.dtype, device=A.device).expand(*A.shape[:-2], -1, -1)
+    return least_squares(jet, func, A, eye, atol=atol, rtol=rcond if rtol is None and rcond != 1e-15 else rtol)
 
 
 @composite(linalg.tensorsolve)
@@ -338,7 +339,7 @@ def steady(V: Any, V_0: Any) -> Any:
     turn = torch.ones_like(at(V_0)[..., :1, :])
     if V.is_complex():
         V_0 = at(V_0)
-        row = (V_0.abs() * (1 + (V_0.imag == 0) * 4 * len(V_0))).argmax(-2, keepdim=True)
+        row = (V_0.abs() + 2 * ((V_0.imag == 0) & (V_0.real != 0))).argmax(-2, keepdim=True)
         turn = V.gather(-2, row) * V_0.gather(-2, row).conj()
         turn = turn.conj() / torch.sqrt((turn * turn.conj()).real)
     return turn
@@ -410,3 +411,191 @@ def svdvals(A: Any, *, driver: Any = None) -> Any:
 def torch_svd(A: Any, some: bool = True, compute_uv: bool = True) -> Any:
     U, S, Vh = linalg.svd(A, full_matrices=not some and compute_uv)
     return types.svd((U, S, Vh.mH) if compute_uv else (torch.zeros_like(at(U)), S, torch.zeros_like(at(Vh.mH))))
+
+
+# ------------------------------------------------------------------------------------------------------------ determinants
+
+
+def log_ratio(jet: Jet, A: Jet, LU: Tensor, pivots: Tensor) -> Any:
+    """log(det A / det A₀) = tr log(1 + N) = Σ (−1)ᵉ⁻¹/e tr Nᵉ, a finite sum: N = A₀⁻¹(A − A₀) is nilpotent."""
+    zero = torch.zeros_like(A.components[:1])
+    N = jet.like(torch.cat([zero, linalg.lu_solve(LU, pivots, A.components[1:])]))
+    total, powers = N.diagonal(dim1=-2, dim2=-1).sum(-1), {1: N}
+    for e in range(2, jet.algebra.order + 1):
+        a, b = powers[e // 2], powers[e - e // 2]
+        total = total + (a * b.mT).sum((-2, -1)) * ((-1) ** (e - 1) / e)
+        if 2 * e <= jet.algebra.order + 1:
+            powers[e] = a @ b
+    return total
+
+
+def pivoted(LU: Any, pivots: Tensor) -> tuple[Any, Tensor]:
+    """The diagonal of U, and the sign of the permutation P, in P L U."""
+    swaps = pivots != torch.arange(1, pivots.shape[-1] + 1, dtype=pivots.dtype, device=pivots.device)
+    return LU.diagonal(dim1=-2, dim2=-1), 1 - 2 * (swaps.sum(-1) % 2)
+
+
+@lru_cache(maxsize=64)
+def expansion(n: int, rows: int) -> tuple[list[list[int]], list[list[int]], list[int]]:
+    """For every set S of ``rows`` of the n columns: its columns c, the numbers of the sets S∖c, and the signs."""
+    smaller = {s: i for i, s in enumerate(itertools.combinations(range(n), rows - 1))}
+    sets = list(itertools.combinations(range(n), rows))
+    without = [[smaller[s[:i] + s[i + 1 :]] for i in range(rows)] for s in sets]
+    return [list(s) for s in sets], without, [(-1) ** (rows - 1 - i) for i in range(rows)]
+
+
+def expanded(A: Any) -> Any:
+    """det A by Laplace's expansion of row after row, over the sets of columns: n·2ⁿ⁻¹ products and no division."""
+    n = A.shape[-1]
+    minors = A[..., 0, :]
+    for rows in range(2, n + 1):
+        columns, without, signs = expansion(n, rows)
+        row = A[..., rows - 1, :][..., columns] * torch.tensor(signs, dtype=A.dtype, device=A.device)
+        minors = (row * minors[..., without]).sum(-1)
+    return minors[..., 0]
+
+
+def depth(x: Any) -> int:
+    """How many derivatives are taken of a value, jets of jets counted together."""
+    return x.algebra.order + depth(x.components) if isinstance(x, Jet) else 0
+
+
+@rule("det", linalg.det)
+def det(jet: Jet, func: Any, A: Jet) -> Any:
+    """A polynomial, whose derivatives exist everywhere, at singular matrices and repeated singular values as well.
+
+    Derivatives up to order K need minors down to n − K rows. Singular vectors of A₀, which may be taken as constants since
+    det A = det U · det(UᴴAV) · det Vᴴ for all U and V, move the smallest K + 2 singular values into the block D of
+    B = (B₁ B₂; B₃ D). Then det B = det B₁ · det(D − B₃B₁⁻¹B₂): the first by tr log(1 + N), with the large singular values as
+    divisors only, the second by expansion, without any.
+    """
+    n, small = A.shape[-1], max(depth(A) + 2, 4)
+    if n <= small:
+        return expanded(A) if n else torch.linalg.det(A.value)
+    U, S, Vh = linalg.svd(at(A))
+    B, r = U.mH @ A @ Vh.mH, n - small
+    B_1, B_2, B_3, D = B[..., :r, :r], B[..., :r, r:], B[..., r:, :r], B[..., r:, r:]
+    # Where even B₁ is singular the result is 0 to all these orders, whatever stands there.
+    floor = torch.where(S[..., :1] > 0, S[..., :1] * tiny(A), 1.0)
+    B_1 = B_1 + torch.diag_embed(torch.where(S[..., :r] < floor, floor, 0.0)).to(A.dtype)
+    LU, pivots, _ = linalg.lu_factor_ex(B_1.value)
+    diagonal, sign = pivoted(LU, pivots)
+    first = torch.exp(log_ratio(jet, B_1, LU, pivots)) * (diagonal.prod(-1) * sign)
+    return linalg.det(U) * linalg.det(Vh) * first * expanded(D - B_3 @ linalg.solve(B_1, B_2))
+
+
+def log_determinant(jet: Jet, func: Any, A: Jet) -> tuple[Any, Any]:
+    """Sign and log|det A|."""
+    LU, pivots, info = linalg.lu_factor_ex(A.value)
+    if anywhere(at(info) > 0):
+        raise unsupported(func, jet, "A matrix is singular, where log|det A| has no derivatives. det itself has.")
+    diagonal, parity = pivoted(LU, pivots)
+    ratio = log_ratio(jet, A, LU, pivots)
+    sign = torch.sgn(diagonal).prod(-1) * parity
+    size = torch.log(torch.abs(diagonal)).sum(-1) + torch.real(ratio)
+    return (sign * torch.exp(ratio - ratio.real) if A.is_complex() else sign), size
+
+
+@rule("slogdet", linalg.slogdet)
+def slogdet(jet: Jet, func: Any, A: Jet) -> Any:
+    kind = types.linalg_slogdet if func is linalg.slogdet else types.slogdet
+    return kind(log_determinant(jet, func, A))
+
+
+@rule("logdet")
+def logdet(jet: Jet, func: Any, A: Jet) -> Any:
+    sign, size = log_determinant(jet, func, A)
+    return torch.log(sign) + size
+
+
+# --------------------------------------------------------------------------------------------------------- matrix functions
+
+
+@composite("matrix_power", linalg.matrix_power)
+def matrix_power(A: Any, n: int) -> Any:
+    """By repeated squaring."""
+    if n < 0:
+        return matrix_power(linalg.inv(A), -n)
+    if n == 0:
+        return identity(A).expand(A.shape)
+    root = matrix_power(A, n // 2) if n > 1 else A
+    square = root @ root if n > 1 else A
+    return square @ A if n > 1 and n % 2 else square
+
+
+@composite("matrix_exp", linalg.matrix_exp)
+def matrix_exp(A: Any) -> Any:
+    """exp(A/2ˢ)^(2ˢ), by the Taylor polynomial, whose degree grows with the order of the derivatives.
+
+    For ‖A‖/2ˢ ≤ ½ the K-th derivative of what is left of degree q is about 2ᴷ⁻¹⁻ᵠ/(q + 1 − K)!. Powers Aᵖ are shared
+    between blocks of p terms, by Paterson and Stockmeyer, 1973.
+    """
+    size = torch.func.debug_unwrap(linalg.matrix_norm(at(A), 1), recurse=True) if A.numel() else torch.zeros(1)
+    halvings = max(0, math.ceil(math.log2(2 * float(size.max()) + 1e-30))) if torch.isfinite(size).all() else 0
+    degree = 16 + depth(A)
+    p = math.isqrt(degree) + 1
+    X = A * 0.5**halvings
+    powers = [identity(A), *itertools.accumulate([X] * p, torch.matmul)]
+    total: Any = 0.0
+    for block in reversed(range(0, degree + 1, p)):
+        terms = sum(powers[i] * (1 / math.factorial(block + i)) for i in range(p - 1, -1, -1))
+        total = terms if isinstance(total, float) else total @ powers[p] + terms
+    for _ in range(halvings):
+        total = total @ total
+    return total
+
+
+# ------------------------------------------------------------------------------------------------------------------- norms
+
+
+@rule(linalg.matrix_norm, kind="composite")
+def matrix_norm(
+    jet: Jet, func: Any, A: Any, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = False, *, dtype: Any = None
+) -> Any:
+    """Of the entries as one vector, of the sums of rows or columns, or of the singular values."""
+    A = A if dtype is None else A.to(dtype)
+    if ord == "fro":
+        return linalg.vector_norm(A, 2, tuple(dim), keepdim)
+    A = A.movedim(tuple(dim), (-2, -1))
+    if ord in (1, -1, math.inf, -math.inf):
+        sums = torch.abs(A).sum(-2 if abs(ord) == 1 else -1)
+        out = torch.amax(sums, -1) if ord > 0 else torch.amin(sums, -1)
+    elif ord == 2:
+        # The largest eigenvalue of AᴴA: the others may coincide.
+        square = A.mH @ A if A.shape[-2] >= A.shape[-1] else A @ A.mH
+        out = torch.sqrt(eigh_of(jet, func, square, "L", slice(-1, None))[0][..., 0])
+    elif ord == -2:
+        out = linalg.svdvals(A)[..., -1]
+    elif ord == "nuc":
+        out = linalg.svdvals(A).sum(-1)
+    else:
+        raise unsupported(func, jet, f"There is no matrix norm {ord!r}: use 'fro', 'nuc', ±1, ±2 or ±inf.")
+    kept = list(at(out).shape)
+    for d in sorted(axis(jet.components, d) % A.ndim for d in dim):
+        kept.insert(d, 1)
+    return out.reshape(kept) if keepdim else out
+
+
+composite("frobenius_norm")(lambda A, dim=(-2, -1), keepdim=False: linalg.vector_norm(A, 2, dim, keepdim))
+composite("nuclear_norm")(lambda A, dim=(-2, -1), keepdim=False: linalg.matrix_norm(A, "nuc", dim, keepdim))
+
+
+@composite(linalg.cond)
+def cond(A: Any, p: Any = None) -> Any:
+    """‖A‖ ‖A⁻¹‖; for p = ±2 the ratio of the extreme singular values."""
+    if p in (None, 2, -2):
+        S = linalg.svdvals(A)
+        return S[..., -1] / S[..., 0] if p == -2 else S[..., 0] / S[..., -1]
+    return linalg.matrix_norm(A, p) * linalg.matrix_norm(linalg.inv(A), p)
+
+
+@composite(linalg.vander)
+def vander(x: Any, *, N: int | None = None) -> Any:
+    """Powers 0 to N − 1 on a new last axis."""
+    return torch.stack([x**k for k in range(x.shape[-1] if N is None else N)], -1)
+
+
+@composite("vander")
+def torch_vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
+    columns = linalg.vander(x, N=N)
+    return columns if increasing else columns.flip(-1)

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from apolar.jet import Jet, belongs, jets, unsupported, value
 from apolar.rules.reductions import plain
-from apolar.rules.registry import apply_bilinear, composite, overwrite, rule
+from apolar.rules.registry import apply_bilinear, composite, constant, overwrite, rule
 
 _VF: Any = torch._VF  # type: ignore[attr-defined]
 
@@ -117,6 +117,9 @@ def embedding_bag(
 
 
 # ------------------------------------------------------------------------------------------------------------- attention
+
+
+constant(torch._nested_tensor_from_mask_left_aligned)  # type: ignore[attr-defined]  # a question of nn.TransformerEncoder
 
 
 @composite("scaled_dot_product_attention")

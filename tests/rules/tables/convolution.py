@@ -1,3 +1,6 @@
+# One case is one line, however long.
+# fmt: off
+# ruff: noqa: E501
 """Convolutions, pooling, padding, interpolation, unfolding."""
 
 from __future__ import annotations
@@ -61,7 +64,7 @@ PADDING = [
     case("nn.ReflectionPad2d", nn.ReflectionPad2d(1), IMAGE),
     case("nn.ReplicationPad1d", nn.ReplicationPad1d(2), LINE),
     case("nn.CircularPad2d", nn.CircularPad2d((1, 1, 0, 1)), IMAGE),
-]  # fmt: skip
+]
 
 POOLING = [
     case("max_pool1d", lambda x: F.max_pool1d(x, 2) ** 2, TIES),
@@ -114,4 +117,3 @@ RESAMPLING = [
 ]
 
 CASES: tuple[Case, ...] = listed(CONVOLUTIONS + PADDING + POOLING + RESAMPLING)
-

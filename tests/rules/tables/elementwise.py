@@ -1,3 +1,6 @@
+# One case is one line, however long.
+# fmt: off
+# ruff: noqa: E501
 """Arithmetic, powers, functions of two variables, piecewise functions, activations.
 
 Functions of one variable at single points are in ``univariate``, against mpmath.
@@ -218,7 +221,7 @@ ACTIVATIONS = [
         ("LogSigmoid", ()), ("Sigmoid", ()), ("Tanh", ()), ("SiLU", ()), ("Mish", ()), ("Softsign", ()),
         ("Softplus", ()), ("Softplus", (2.5,)), ("Softplus", (1.0, 3.0)), ("GELU", ()), ("GELU", ("tanh",)), ("Identity", ()), ("Dropout", (0.3,)),
     )
-] + [  # fmt: skip
+] + [
     case("PReLU per channel", lambda x, a: F.prelu(x, a), away(2, 3, 4), positive(3)),
     case("nn.GLU", nn.GLU(), normal(3, 4)),
     case("nn.GLU along an axis", nn.GLU(0), normal(4, 3)),

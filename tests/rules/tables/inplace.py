@@ -1,3 +1,6 @@
+# One case is one line, however long.
+# fmt: off
+# ruff: noqa: E501
 """In-place operators: right or refused, on intermediates, on views, and on the input itself."""
 
 from __future__ import annotations

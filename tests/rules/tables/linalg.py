@@ -1,3 +1,6 @@
+# One case is one line, however long.
+# fmt: off
+# ruff: noqa: E501, E741
 """Linear algebra: inverses, determinants, factorisations, matrix functions."""
 
 from __future__ import annotations

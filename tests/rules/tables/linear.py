@@ -1,3 +1,6 @@
+# One case is one line, however long.
+# fmt: off
+# ruff: noqa: E501
 """Linear maps that mix entries: sums, means, cumulative sums, differences, Fourier transforms."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# One case is one line, however long.
+# fmt: off
+# ruff: noqa: B008, E501
 """Recurrent cells, attention, transformers, whole networks."""
 
 from __future__ import annotations

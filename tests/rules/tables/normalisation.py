@@ -1,3 +1,6 @@
+# One case is one line, however long.
+# fmt: off
+# ruff: noqa: E501
 """Normalisations: layer, group, instance, batch, root mean square, local response."""
 
 from __future__ import annotations
@@ -56,4 +59,4 @@ CASES: tuple[Case, ...] = listed([
     case("layer_norm by hand", lambda x: (x - x.mean(-1, keepdim=True)) / (x.var(-1, keepdim=True, unbiased=False) + 1e-5).sqrt(), normal(3, 4)),
     case("weight_norm", seeded(lambda: nn.utils.parametrizations.weight_norm(nn.Linear(3, 4))), normal(2, 3)),
     case("spectral_norm", seeded(lambda: nn.utils.parametrizations.spectral_norm(nn.Linear(3, 4))), normal(2, 3)),
-])  # fmt: skip
+])

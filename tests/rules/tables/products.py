@@ -1,3 +1,6 @@
+# One case is one line, however long.
+# fmt: off
+# ruff: noqa: E501
 """Products of matrices and tensors: what is linear in each argument."""
 
 from __future__ import annotations
@@ -81,7 +84,7 @@ EINSUM = [
         ("a,b,c,d->abcd", ((2,), (2,), (2,), (2,))), ("ijk,jl,km->ilm", ((2, 3, 2), (3, 2), (2, 2))), ("nd,md->nm", ((3, 2), (4, 2))),
         ("b...,b...->...", ((2, 3, 4), (2, 3, 4))), ("ij,j->ij", ((3, 4), (4,))),
     )
-] + [  # fmt: skip
+] + [
     analytic("einsum with spaces", lambda x, y: torch.einsum(" i j , j k -> i k ", x, y), normal(3, 4), normal(4, 2)),
     analytic("einsum operands in a list", lambda x, y: torch.einsum("ij,jk->ik", [x, y]), normal(3, 4), normal(4, 2)),
     analytic("einsum sublists", lambda x, y: torch.einsum(x, [0, 1], y, [1, 2], [0, 2]), normal(3, 4), normal(4, 2)),

@@ -1,3 +1,6 @@
+# One case is one line, however long.
+# fmt: off
+# ruff: noqa: E501
 """Reductions that are not linear: products, variances, norms, soft maxima, cumulative products."""
 
 from __future__ import annotations

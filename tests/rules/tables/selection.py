@@ -1,3 +1,6 @@
+# One case is one line, however long.
+# fmt: off
+# ruff: noqa: E501, E741
 """Indexing, gathering, scattering, sorting and extrema: entries chosen by index, mask or value."""
 
 from __future__ import annotations
@@ -26,7 +29,7 @@ INDEXES = {
     "mask and int": (0, MASK), "mask and index": (torch.tensor([1]), torch.tensor([True, False, True]), 2), "empty mask": (slice(None), torch.zeros(3, dtype=torch.bool)),
     "True": True, "empty slice": (slice(None), slice(2, 2)), "range": (slice(None), range(2)), "list of masks": (..., [True, False, True, False]),
     "NumPy integers": (0, __import__("numpy").int64(1)), "NumPy array": (slice(None), __import__("numpy").array([2, 0])),
-}  # fmt: skip
+}
 
 INDEXING = [case(f"x[{name}]", lambda x, i=i: (x * x)[i], C) for name, i in INDEXES.items()] + [
     case("x[x > 0]", lambda x: (x * x)[x > 0], S),

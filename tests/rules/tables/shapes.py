@@ -1,3 +1,6 @@
+# One case is one line, however long.
+# fmt: off
+# ruff: noqa: E501
 """Views, rearrangements, joining and splitting: linear maps that only move entries."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# One case is one line, however long.
+# fmt: off
+# ruff: noqa: E501
 """Functions of one variable, with the mpmath function that each must agree with, and where."""
 
 from __future__ import annotations

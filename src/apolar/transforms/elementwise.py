@@ -1,0 +1,70 @@
+"""Derivatives of functions of one tensor, entry by entry."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._pytree import tree_leaves
+
+from apolar.errors import ShapeError
+from apolar.evaluate import check_rows, push
+from apolar.operators import Operator
+from apolar.transforms.inputs import Function, check_order, symbol, tensor
+
+
+def derivative(f: Function, order: int = 1) -> Function:
+    """The derivative of an elementwise function, of any order, in one pass.
+
+    Args:
+        f: maps a tensor of any shape to one of the same shape, entry by entry.
+        order: 1, 2, 3, …
+
+    Returns:
+        A function from a tensor ``(*shape)``, or a number, to the derivatives ``(*shape)``.
+
+    Raises:
+        OperatorError: an order below 1.
+        ShapeError: ``f`` does not keep the shape.
+        RowCouplingError: ``f`` mixes entries.
+
+    Source: Taylor mode, Griewank and Walther, Evaluating derivatives, chapter 13.
+
+    >>> ap.derivative(lambda x: x**3 + 2 * x**2 + 1, order=2)(2.0)
+    tensor(16., dtype=torch.float64)
+    """
+    check_order(order)
+    return lambda x: _univariate(f, x, [symbol() ** order])[0]
+
+
+def taylor(f: Function, order: int) -> Function:
+    """All derivatives of an elementwise function up to an order, in one pass.
+
+    Args:
+        f: maps a tensor of any shape to one of the same shape, entry by entry.
+        order: the highest order, 1 or more.
+
+    Returns:
+        A function from a tensor ``(*shape)``, or a number, to the list ``[f, f′, …]`` of tensors ``(*shape)``.
+
+    Raises:
+        OperatorError: an order below 1.
+
+    >>> [float(y) for y in ap.taylor(torch.exp, 3)(0.0)]
+    [1.0, 1.0, 1.0, 1.0]
+    """
+    check_order(order)
+    return lambda x: _univariate(f, x, [symbol() ** k for k in range(order + 1)])
+
+
+def _univariate(f: Function, x: Any, operators: list[Operator]) -> list[Tensor]:
+    x = tensor(x)
+    results = push(f, (x,), ([torch.ones_like(x)],), operators)
+    if not isinstance(results[0], Tensor) or results[0].shape != x.shape:
+        raise ShapeError(
+            f"f must keep the shape {tuple(x.shape)}, entry by entry; it returned "
+            f"{[tuple(y.shape) for y in tree_leaves(results[0])]}. For other functions use ap.jacobian, ap.hessian or ap.evaluate."
+        )
+    check_rows(f, (x,), results[0], tuple(x.shape))
+    return results

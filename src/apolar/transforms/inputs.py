@@ -1,0 +1,101 @@
+"""What the transforms share: inputs as tensors, symbols by number, and functions of several arguments as one of a vector."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._pytree import tree_map
+
+from apolar.errors import DtypeError, OperatorError, ShapeError
+from apolar.jet import Jet
+from apolar.operators import Coordinates, Operator, coordinates
+
+Function = Callable[..., Any]
+Argnums = int | tuple[int, ...]
+
+
+def tensor(x: Any) -> Tensor:
+    """A tensor that can be differentiated; Python numbers are double precision, as in Python."""
+    if isinstance(x, Tensor):
+        if not (x.is_floating_point() or x.is_complex()):
+            raise DtypeError(f"the input must be floating point, got {x.dtype}: use x.double() or x.float()")
+        return x
+    try:
+        return torch.as_tensor(x, dtype=torch.complex128 if isinstance(x, complex) else torch.float64)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise DtypeError(f"the input must be a tensor or a number, got {type(x).__name__}") from error
+
+
+def check_order(order: int) -> None:
+    if not isinstance(order, int) or order < 1:
+        raise OperatorError(f"the order of a derivative is 1, 2, 3, …, got {order!r}; for the value call f itself")
+
+
+def symbol() -> Operator:
+    return named("s")["s"]
+
+
+@lru_cache
+def named(names: str) -> Coordinates:
+    return coordinates(names)
+
+
+@lru_cache
+def numbered(count: int) -> Coordinates:
+    return coordinates([f"x{i}" for i in range(1, count + 1)])
+
+
+class Auxiliary:
+    """A function that returns (value, auxiliary) as one that returns the value and remembers the rest."""
+
+    def __init__(self, f: Function, has_aux: bool) -> None:
+        self.f, self.has_aux, self.aux = f, has_aux, None
+
+    def __call__(self, *args: Any) -> Any:
+        if not self.has_aux:
+            return self.f(*args)
+        value, aux = self.f(*args)
+        self.aux = tree_map(lambda x: x.value if isinstance(x, Jet) else x, aux)
+        return value
+
+
+def packed(f: Function, args: tuple[Any, ...], argnums: Argnums, kwargs: dict[str, Any]) -> tuple[Function, Tensor, Function]:
+    """``f`` as a function of one flat vector of the chosen arguments, that vector, and how to shape what follows from it."""
+    chosen = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+    if any(not -len(args) <= i < len(args) for i in chosen):
+        raise ShapeError(f"argnums={argnums} needs that many arguments, got {len(args)}")
+    chosen = tuple(i % len(args) for i in chosen)
+    inputs = [tensor(args[i]) for i in chosen]
+    sizes = [x.numel() for x in inputs]
+    z = torch.cat([x.reshape(-1) for x in inputs]) if len(inputs) > 1 else inputs[0].reshape(-1)
+
+    def g(flat: Tensor) -> Any:
+        pieces = flat.split(sizes) if len(sizes) > 1 else [flat]
+        filled = list(args)
+        for i, piece, x in zip(chosen, pieces, inputs, strict=True):
+            filled[i] = piece.reshape(x.shape)
+        return f(*filled, **kwargs)
+
+    def unpack(result: Tensor, twice: bool = False) -> Any:
+        """Split the last axis, or the last two, into the shapes of the arguments."""
+        lead = result.ndim - 1 - twice
+        blocks = [
+            [block.reshape(*block.shape[:lead], *(x.shape if twice else ()), *y.shape) for block, y in zip(row.split(sizes, -1), inputs, strict=True)]
+            for row, x in zip(result.split(sizes, -2) if twice else [result], inputs, strict=False)
+        ]
+        if isinstance(argnums, int):
+            return blocks[0][0]
+        return tuple(map(tuple, blocks)) if twice else tuple(blocks[0])
+
+    return g, z, unpack
+
+
+def one_number(y: Any) -> Tensor:
+    if not isinstance(y, Tensor) or y.numel() != 1:
+        shape = tuple(y.shape) if isinstance(y, Tensor) else type(y).__name__
+        raise ShapeError(f"a gradient needs a function that returns one number, got {shape}: sum it, or use ap.jacobian")
+    return y.reshape(())

@@ -1,0 +1,112 @@
+"""Mixed second derivatives with their symmetry checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from apolar.errors import ShapeError
+from apolar.transforms.first import jacobian
+from apolar.transforms.inputs import Function, tensor
+from apolar.transforms.second import hessian
+
+
+@dataclass(frozen=True)
+class MixedPartials:
+    """Second derivatives ∂ₐ(∂_b f), and whether their order matters.
+
+    Attributes:
+        hessian: ``(..., d, d)``; entry (a, b) is ∂/∂xₐ of ∂f/∂x_b.
+        violation: ``(...)``, the largest |∂ₐ∂_b f − ∂_b∂ₐ f| at each point.
+        symmetric: ``(...)``, whether the violation is zero up to the error of the limit.
+    """
+
+    hessian: Tensor
+    violation: Tensor
+    symmetric: Tensor
+
+    def __repr__(self) -> str:
+        broken = int((~self.symmetric).sum())
+        if not broken:
+            return f"MixedPartials: symmetric at all {self.symmetric.numel()} points\n{self.hessian}"
+        worst = self.hessian.reshape(-1, *self.hessian.shape[-2:])[self.violation.reshape(-1).argmax()]
+        difference = (worst - worst.mT).abs()
+        a, b = divmod(int(difference.argmax()), worst.shape[-1])
+        return (
+            f"MixedPartials: not symmetric at {broken} of {self.symmetric.numel()} points. At the worst, "
+            f"∂{a + 1}(∂{b + 1} f) = {float(worst[a, b]):.6g} but ∂{b + 1}(∂{a + 1} f) = {float(worst[b, a]):.6g}: the second "
+            f"derivatives are not continuous there, and the order of differentiation matters.\n{self.hessian}"
+        )
+
+
+def mixed_partials(f: Function) -> Function:
+    """The Hessian with the symmetry f_xy = f_yx checked, the violation reported.
+
+    A Hessian by rules is symmetric by construction, also where the function is not twice continuously differentiable. So the
+    exact first derivatives near each point are differenced once more, in each order: where the limits exist and differ, they
+    are returned instead, and so they are where the formula of f itself has no value (0/0).
+
+    Args:
+        f: maps points ``(..., d)`` to numbers ``(...)`` or ``(..., 1)``, row by row.
+
+    Returns:
+        A function from points ``(..., d)`` to a :class:`MixedPartials`.
+
+    Raises:
+        ShapeError: ``f`` returns more than one number for a point.
+
+    Source: Schwarz's theorem and Peano's counterexample; Richardson extrapolation of central differences.
+
+    >>> ap.mixed_partials(lambda p: p[..., 0] ** 2 * p[..., 1])(torch.tensor([1.0, 2.0], dtype=torch.float64)).hessian
+    tensor([[4., 2.],
+            [2., 0.]], dtype=torch.float64)
+    """
+
+    def partials(points: Any) -> MixedPartials:
+        points = tensor(points)
+        if not points.ndim:
+            raise ShapeError(f"the points must have the coordinates on the last axis, got {tuple(points.shape)}")
+        rows = points.reshape(-1, points.shape[-1])
+        exact = torch.stack([hessian(lambda p: _number(f(p)))(row) for row in rows]) if len(rows) else rows.new_zeros(0, 1, 1)
+        limit, error = _limits(f, rows)
+        scale = 1 + limit.abs()
+        converged = error < 1e-2 * scale
+        gap = (limit - limit.mT).abs()
+        differs = converged & converged.mT & (gap > 10 * (error + error.mT) + torch.finfo(rows.dtype).eps ** 0.5 * scale)
+        missing = converged & ~torch.isfinite(exact)
+        joined = torch.where(differs | missing, limit, exact)
+        violation = (joined - joined.mT).abs().amax((-2, -1))
+        batch, d = points.shape[:-1], points.shape[-1]
+        return MixedPartials(joined.reshape(*batch, d, d), violation.reshape(batch), ~differs.any(-1).any(-1).reshape(batch))
+
+    return partials
+
+
+def _number(y: Tensor) -> Tensor:
+    if y.numel() != 1:
+        raise ShapeError(f"mixed partials need a function with one number for each point, got {tuple(y.shape)}")
+    return y.reshape(())
+
+
+def _limits(f: Function, rows: Tensor) -> tuple[Tensor, Tensor]:
+    """∂ₐ(∂_b f) as the limit of central differences of the exact ∂_b f along axis a, with the error of the limit."""
+    d = rows.shape[-1]
+    step = torch.finfo(rows.dtype).eps ** (1 / 8) * (1 + rows.abs().amax(-1, keepdim=True))[:, :, None]
+    axes = torch.eye(d, dtype=rows.dtype, device=rows.device)
+
+    def gradients(points: Tensor) -> Tensor:
+        flat = points.reshape(-1, d)
+        return torch.stack([jacobian(lambda p: _number(f(p)))(p) for p in flat]).reshape(points.shape)
+
+    def difference(h: Tensor) -> Tensor:
+        at = rows[:, None, :]
+        return (gradients(at + h * axes) - gradients(at - h * axes)) / (2 * h)
+
+    table = [difference(step / 2**k) for k in range(4)]
+    for k in range(1, 4):
+        previous = table
+        table = [(4**k * fine - coarse) / (4**k - 1) for coarse, fine in zip(previous, previous[1:], strict=False)]
+    return table[0], (table[0] - previous[-1]).abs()
