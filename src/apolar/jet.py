@@ -107,6 +107,13 @@ def value(x: Any, jet: Jet) -> Any:
     return x.components[0] if belongs(x, jet) else x
 
 
+def plain(x: Any) -> Any:
+    """The value of a jet, of a jet of jets, …"""
+    while isinstance(x, Jet):
+        x = x.components[0]
+    return x
+
+
 def component_list(x: Any, jet: Jet) -> list[Any]:
     """The components one by one; a constant has its value and the number 0 for the others."""
     return list(x.components.unbind(0)) if belongs(x, jet) else [x] + [0] * (jet.algebra.size - 1)

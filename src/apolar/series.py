@@ -142,10 +142,14 @@ def where(condition: torch.Tensor, x: Any, y: Any) -> Series:
     """The series of the branch that the condition selects."""
     x, y = constant(x), constant(y)
 
-
     def coefficient(_: Series, k: int) -> Value:
         a, b = dense(x[k]), dense(y[k])
-        return torch.where(condition, a, b) if any(isinstance(c, torch.Tensor) or c for c in (a, b)) else 0
+        if not isinstance(a, torch.Tensor) and not isinstance(b, torch.Tensor):
+            if a == b:
+                return a
+            like = next(c for c in (dense(x[0]), dense(y[0])) if isinstance(c, torch.Tensor))
+            a = torch.full((), a, dtype=like.dtype, device=like.device)
+        return torch.where(condition, a, b)
 
     return Series(coefficient)
 

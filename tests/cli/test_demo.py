@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import importlib
 import json
 import math
 
@@ -10,10 +12,19 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from apolar.cli import main
+from apolar.cli import main, questions
 from apolar.cli.questions import QUESTIONS, Answer
 
+DEMO = importlib.import_module("apolar.cli.demo")  # the attribute of the package is the command
 
+
+@pytest.fixture
+def one_round(monkeypatch):
+    """Times do not matter here."""
+    monkeypatch.setattr(questions, "_race", functools.partial(questions._race, rounds=1))
+
+
+@pytest.mark.usefixtures("one_round")
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.answers.__name__.strip("_"))
 def test_every_answer_agrees(question):
     for answer in question.answers():
@@ -26,7 +37,7 @@ def test_there_are_nine_questions():
 
 @pytest.fixture
 def two_questions(monkeypatch):
-    monkeypatch.setattr("apolar.cli.demo.QUESTIONS", QUESTIONS[:2])
+    monkeypatch.setattr(DEMO, "QUESTIONS", QUESTIONS[:2])
 
 
 @pytest.mark.usefixtures("two_questions")
@@ -48,7 +59,7 @@ def test_as_json():
 
 def test_a_wrong_answer_is_an_error(monkeypatch):
     wrong = dataclasses.replace(QUESTIONS[0], answers=lambda: iter([_answer(16.001)]))
-    monkeypatch.setattr("apolar.cli.demo.QUESTIONS", [wrong])
+    monkeypatch.setattr(DEMO, "QUESTIONS", [wrong])
     result = CliRunner().invoke(main, ["demo"])
     assert result.exit_code == 1
     assert "✗ off by 6.2e-05" in result.output

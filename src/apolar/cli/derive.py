@@ -76,9 +76,10 @@ def derive(
     orders |= {2} if hessian else set()
     if order or not (asked or orders):
         orders |= set(range(1, (order or 1) + 1))
+    count = sum(math.comb(len(symbols) + n - 1, n) for n in orders)
+    if count > MAX_DERIVATIVES:
+        raise ExpressionError(f"these are {count} derivatives; use --wrt, --operator or a smaller --order")
     partials = [p for n in sorted(orders) for p in _partials(symbols, n)]
-    if len(partials) > MAX_DERIVATIVES:
-        raise ExpressionError(f"these are {len(partials)} derivatives; use --wrt, --operator or a smaller --order")
 
     results = _evaluate(expression, point, getattr(torch, dtype), [system.one, *partials, *asked])
     if as_json:

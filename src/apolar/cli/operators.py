@@ -6,16 +6,26 @@ import click
 
 import apolar as ap
 from apolar.cli.output import json_option, print_json, rows, show
+from apolar.errors import UnsupportedOperator
 
 
 @click.command(short_help="List the torch functions that have a rule.")
-@click.argument("containing", required=False)
+@click.argument("containing", default="")
 @json_option
-def operators(containing: str | None, as_json: bool) -> None:
-    """List the torch functions that can be differentiated, or those whose name contains CONTAINING.
+def operators(containing: str, as_json: bool) -> None:
+    """List the torch functions that can be differentiated, or those whose name or rule contains CONTAINING.
 
     \b
     apolar operators
     apolar operators norm
     """
-    raise NotImplementedError(ap, show, print_json, rows)
+    found = [operator for operator in ap.supported_operators() if containing in f"{operator.name} {operator.rule}"]
+    if not found:
+        raise UnsupportedOperator(
+            f"no function with a rule has {containing!r} in its name; apolar operators lists them all"
+        )
+    if as_json:
+        print_json([{"name": operator.name, "rule": operator.rule} for operator in found])
+        return
+    show(rows([(operator.name, operator.rule) for operator in found], headers=("function", "rule")))
+    show("", f"{len(found)} functions")

@@ -70,7 +70,8 @@ def compose(algebra: Algebra, taylor: Sequence[Any], components: Tensor) -> Tens
 
 
 def dual_product(algebra: Algebra, factor: Tensor, cotangent: Tensor) -> Tensor:
-    """The adjoint of h ↦ factor·h, applied to the cotangent: ḡⱼ = Σ cₖᵢⱼ factorᵢ w̄ₖ."""
+    """The adjoint of h ↦ factor·h, applied to the cotangent: ḡⱼ = Σ cₖᵢⱼ factorᵢ w̄ₖ, with complex factors conjugated."""
+    factor = factor.conj()
     f, w = factor.unbind(0), cotangent.unbind(0)
     base = f[0] * cotangent
     parts = [

@@ -67,7 +67,7 @@ class Affine(torch.autograd.Function):
         rows = cotangent.flatten(0, -2)
         to_components, to_weight, to_bias = ctx.needs_input_grad
         return (
-            cotangent @ weight if to_components else None,
-            rows.mT @ components.flatten(0, -2) if to_weight else None,
+            cotangent @ weight.conj() if to_components else None,
+            rows.mT @ components.flatten(0, -2).conj() if to_weight else None,
             cotangent[0].flatten(0, -2).sum(0) if to_bias else None,
         )

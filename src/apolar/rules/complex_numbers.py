@@ -56,7 +56,7 @@ def modulus(z: Jet) -> Any:
     """√(x² + y²). Where z is 0 it has derivatives only if z stays 0, and NaN if not."""
     empty = z.value == 0
     w = torch.where(empty, 1.0, z)
-    r = torch.where(empty, 0.0, torch.sqrt(w.real * w.real + w.imag * w.imag))
+    r: Any = torch.where(empty, 0.0, torch.sqrt(w.real * w.real + w.imag * w.imag))
     kink = torch.where(empty & (z.components != 0).any(0), torch.nan, 0.0)
     return z.like(torch.cat([r.components[:1], r.components[1:] + kink.to(r.dtype)]))
 

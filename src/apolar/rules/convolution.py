@@ -1,11 +1,10 @@
 """Signals and images: convolution, padding, pooling, resampling.
 
-Nearly all of it is linear in the image, and the components of a jet are further images of a batch: one call does them all.
+Nearly all of it is linear in the image, and the components of a jet are further images of a batch: one call does all.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from itertools import product
 from typing import Any
@@ -17,7 +16,8 @@ from torch import Tensor
 from apolar.jet import Jet, belongs, jets, unsupported
 from apolar.rules.registry import apply_bilinear, composite, linear, rule, stacked
 
-native = torch._C._nn
+native: Any = torch._C._nn
+lanczos = [native._upsample_lanczos2d_aa] if hasattr(native, "_upsample_lanczos2d_aa") else []  # not in torch 2.7
 
 
 def by_sample(function: Callable[[Tensor], Tensor], x: Jet, ndim: int) -> Jet:
@@ -136,8 +136,7 @@ linear(native.max_unpool2d, native.max_unpool3d)
 samples(native.upsample_nearest1d, native._upsample_nearest_exact1d, native.upsample_linear1d, ndim=2)
 samples(
     native.upsample_nearest2d, native._upsample_nearest_exact2d, native.upsample_bilinear2d, native.upsample_bicubic2d,
-    native._upsample_bilinear2d_aa, native._upsample_bicubic2d_aa, *filter(None, [getattr(native, "_upsample_lanczos2d_aa", None)]),
-    ndim=3,
+    native._upsample_bilinear2d_aa, native._upsample_bicubic2d_aa, *lanczos, ndim=3,
 )  # fmt: skip
 samples(native.upsample_nearest3d, native._upsample_nearest_exact3d, native.upsample_trilinear3d, ndim=4)
 
@@ -190,8 +189,8 @@ def _taps(g: Any, size: int, mode: int, padding: int, align: bool) -> list[tuple
     """The pixels that a coordinate −1 ≤ g ≤ 1 reads along one axis of ``size`` pixels, and their weights."""
     x = (g + 1) * ((size - 1) / 2) if align else ((g + 1) * size - 1) / 2
     if mode == BICUBIC:
-        low = torch.floor(x)
-        return [(_inside(low + k, size, padding, align).long(), _cubic(torch.abs(x - (low + k)))) for k in (-1, 0, 1, 2)]
+        near = [torch.floor(x) + k for k in (-1, 0, 1, 2)]
+        return [(_inside(i, size, padding, align).long(), _cubic(torch.abs(x - i))) for i in near]
     x = _inside(x, size, padding, align)
     if mode == NEAREST:
         return [(torch.round(x).long(), torch.ones_like(torch.round(x)))]

@@ -177,18 +177,18 @@ elementwise(polygamma_at, derivative=lambda y, x, n: polygamma_at(x, n + 1))
 
 elementwise("abs", "absolute", derivative=lambda y, x: torch.sign(x))
 elementwise("frac", derivative=lambda y, x: 1)
+elementwise("relu6", derivative=lambda y, x: _between(x, 0, 6))
 elementwise("relu", derivative=lambda y, x: (x > 0).to(x.value.dtype))
-elementwise("relu6", derivative=lambda y, x: ((x > 0) & (x < 6)).to(x.value.dtype))
 elementwise("nan_to_num", derivative=lambda y, x, *limits, **named: torch.isfinite(x.value).to(x.value.dtype))
 series.FUNCTIONS[torch.sign] = lambda x: series.constant(torch.sign(x.value))
 
 constant(
     "argmax", "argmin", "argsort", "argwhere", "nonzero", "count_nonzero", "bucketize", "searchsorted", "histc",
-    "floor", "ceil", "round", "trunc", "fix", "sign", "sgn", "signbit", "heaviside", "floor_divide", "__floordiv__",
+    "floor", "ceil", "round", "trunc", "fix", "sign", "signbit", "floor_divide", "__floordiv__",
     "__rfloordiv__", "eq", "ne", "lt", "le", "gt", "ge", "less", "less_equal", "greater", "greater_equal", "not_equal",
     "equal", "allclose", "isclose", "isnan", "isinf", "isfinite", "isposinf", "isneginf", "isreal", "isin", "all", "any",
     "__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "logical_not", "logical_and", "logical_or", "logical_xor", "__bool__", "__len__", "__int__", "__index__",
-    "__contains__", "__repr__", "__format__", "bool", "int", "long", "short", "char", "byte", "unique", "bincount",
+    "__contains__", "__repr__", "__format__", "bool", "int", "long", "short", "char", "byte", "bincount",
     "multinomial", "bernoulli", "is_nonzero", "matrix_rank",
 )  # fmt: skip
 constant(torch.linalg.matrix_rank)
@@ -200,8 +200,17 @@ elementwise("sigmoid", special.expit, derivative=lambda y, x: y * (1 - y))
 elementwise("logsigmoid", derivative=lambda y, x: torch.sigmoid(-x))
 elementwise("silu", formula=lambda x: x * torch.sigmoid(x))
 elementwise("mish", formula=lambda x: x * torch.tanh(F.softplus(x)))
-elementwise("softsign", formula=lambda x: x * (1 + torch.abs(x)) ** -1)
-elementwise("tanhshrink", formula=lambda x: x - torch.tanh(x))
+
+
+@composite("sgn")
+def sgn(x: Any) -> Any:
+    """z/|z| of complex numbers, the sign of real ones."""
+    return x / torch.abs(x) if x.is_complex() else torch.sign(x)
+
+
+@composite("heaviside")
+def heaviside(x: Any, values: Any) -> Any:
+    return torch.where(x == 0, values, torch.where(x > 0, torch.ones_like(values), torch.zeros_like(values)))
 
 
 @composite("logit")
@@ -245,14 +254,10 @@ def _between(x: Series, low: Any, high: Any) -> Tensor:
     return ((x.value > low) & (x.value < high)).to(x.value.dtype)
 
 
-elementwise("leaky_relu", derivative=lambda y, x, slope=0.01, **n: _leaky(x, n.get("negative_slope", slope)))
-elementwise("hardtanh", derivative=lambda y, x, low=-1.0, high=1.0, **n: _between(x, n.get("min_val", low), n.get("max_val", high)))
+elementwise("leaky_relu", derivative=lambda y, x, negative_slope=0.01: where(x > 0, 1 + 0 * x.value, negative_slope))
+elementwise("hardtanh", derivative=lambda y, x, min_val=-1.0, max_val=1.0: _between(x, min_val, max_val))
 elementwise("hardsigmoid", derivative=lambda y, x: _between(x, -3, 3) / 6)
 elementwise("hardswish", derivative=lambda y, x: where(_between(x, -3, 3) > 0, (2 * x + 3) * (1 / 6), (x.value >= 3) * (1 + 0 * x.value)))
 elementwise("hardshrink", derivative=lambda y, x, lambd=0.5: (x.value.abs() > lambd).to(x.value.dtype))
 elementwise("softshrink", derivative=lambda y, x, lambd=0.5: (x.value.abs() > lambd).to(x.value.dtype))
 elementwise("threshold", derivative=lambda y, x, threshold, value: (x.value > threshold).to(x.value.dtype))
-
-
-def _leaky(x: Series, slope: float) -> Tensor:
-    return torch.where(x.value > 0, 1.0, slope).to(x.value.dtype)

@@ -232,9 +232,9 @@ def lu_factor(A: Any, *, pivot: bool = True) -> Any:
     return types.linalg_lu_factor(linalg.lu_factor_ex(A, pivot=pivot, check_errors=True)[:2])
 
 
-@composite(torch._lu_with_info)  # type: ignore[attr-defined]
-def lu_with_info(A: Any, pivot: bool = True, check_errors: bool = True) -> Any:
-    return tuple(linalg.lu_factor_ex(A, pivot=pivot, check_errors=check_errors))
+@composite("lu")
+def torch_lu(A: Any, pivot: bool = True, get_infos: bool = False) -> Any:
+    return tuple(linalg.lu_factor_ex(A, pivot=pivot, check_errors=not get_infos))[: 2 + get_infos]
 
 
 @composite("lu_unpack")

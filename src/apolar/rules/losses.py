@@ -120,14 +120,14 @@ def cross_entropy(
     return (1 - smooth) * loss + smooth / classes * reduced(uniform, SUM if reduction == SUM else NONE)
 
 
-@composite("kl_div")
+@composite(torch.kl_div)
 def kl_div(x: Any, y: Any, reduction: int = MEAN, *, log_target: bool = False) -> Any:
     """y (log y − x)."""
     loss = torch.exp(y) * (y - x) if log_target else torch.xlogy(y, y) - y * x
     return reduced(loss, reduction)
 
 
-@composite("poisson_nll_loss")
+@composite(torch.poisson_nll_loss)
 def poisson_nll_loss(x: Any, y: Any, log_input: bool, full: bool, eps: float, reduction: int) -> Any:
     """eˣ − y x, or x − y log(x + ε); with Stirling's formula for log y! where y > 1."""
     loss = torch.exp(x) - y * x if log_input else x - y * torch.log(x + eps)
@@ -138,7 +138,7 @@ def poisson_nll_loss(x: Any, y: Any, log_input: bool, full: bool, eps: float, re
     return reduced(loss, reduction)
 
 
-@rule("ctc_loss", kind="refused")
+@rule(torch.ctc_loss, kind="refused")
 def ctc_loss(jet: Jet, func: Any, *args: Any, **kwargs: Any) -> Any:
     raise unsupported(func, jet, "It sums over alignments inside of torch; write the recursion with torch.logsumexp.")
 
@@ -152,13 +152,13 @@ def soft_margin_loss(x: Any, y: Any, reduction: int = MEAN) -> Any:
     return reduced(-torch.nn.functional.logsigmoid(y * x), reduction)
 
 
-@composite("hinge_embedding_loss")
+@composite(torch.hinge_embedding_loss)
 def hinge_embedding_loss(x: Any, y: Any, margin: float = 1.0, reduction: int = MEAN) -> Any:
     """x for y = 1, max(0, margin − x) for y = −1."""
     return reduced(torch.where(y != 1, positive(margin - x), 0.0) + torch.where(y != -1, x, 0.0), reduction)
 
 
-@composite("margin_ranking_loss")
+@composite(torch.margin_ranking_loss)
 def margin_ranking_loss(x1: Any, x2: Any, y: Any, margin: float = 0.0, reduction: int = MEAN) -> Any:
     return reduced(positive(-y * (x1 - x2) + margin), reduction)
 
@@ -168,11 +168,11 @@ def multi_margin_loss(
     x: Any, y: Any, p: int = 1, margin: float = 1.0, weight: Any = None, reduction: int = MEAN
 ) -> Any:
     """Σᵢ max(0, margin − x[y] + x[i])ᵖ / C over the classes i ≠ y."""
-    at_y = y.unsqueeze(-1)
+    x, at_y = torch.atleast_2d(x), y.reshape(-1, 1)
     z = positive(margin - torch.gather(x, -1, at_y) + x) ** p
     z = z * (torch.arange(x.shape[-1], device=x.device) != at_y)
     z = z if weight is None else z * weight[at_y]
-    return reduced(z.mean(-1), reduction)
+    return reduced(z.mean(-1).reshape(y.shape), reduction)
 
 
 @composite(native.multilabel_margin_loss)
@@ -187,7 +187,7 @@ def multilabel_margin_loss(x: Any, y: Any, reduction: int = MEAN) -> Any:
     return reduced(z.sum((-2, -1)) / x.shape[-1], reduction)
 
 
-@composite("cosine_embedding_loss")
+@composite(torch.cosine_embedding_loss)
 def cosine_embedding_loss(x1: Any, x2: Any, y: Any, margin: float = 0.0, reduction: int = MEAN) -> Any:
     """1 − cos for y = 1, max(0, cos − margin) for y = −1."""
     sizes = [(x * x).sum(-1) + 1e-12 for x in (x1, x2)]
@@ -195,7 +195,7 @@ def cosine_embedding_loss(x1: Any, x2: Any, y: Any, margin: float = 0.0, reducti
     return reduced(torch.where(y == 1, 1 - cos, 0.0) + torch.where(y == -1, positive(cos - margin), 0.0), reduction)
 
 
-@composite("triplet_margin_loss")
+@composite(torch.triplet_margin_loss)
 def triplet_margin_loss(
     anchor: Any, near: Any, far: Any, margin: float = 1.0, p: float = 2.0, eps: float = 1e-6, swap: bool = False,
     reduction: int = MEAN,
@@ -210,14 +210,14 @@ def triplet_margin_loss(
 # ----------------------------------------------------------------------------------------------------------- distances
 
 
-@composite("cosine_similarity")
+@composite(torch.cosine_similarity)
 def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
     """x₁·x₂ / (max(‖x₁‖, ε) max(‖x₂‖, ε))."""
     x1, x2 = torch.broadcast_tensors(x1, x2)
     return (x1 / length(x1, dim, eps) * (x2 / length(x2, dim, eps))).sum(dim)
 
 
-@composite("pairwise_distance")
+@composite(torch.pairwise_distance)
 def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Any:
     return torch.linalg.vector_norm(x1 - x2 + eps, p, -1, keepdim)
 

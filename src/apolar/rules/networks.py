@@ -13,13 +13,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from apolar.jet import Jet, belongs, jets, unsupported, value
+from apolar.jet import Jet, belongs, unsupported, value
 from apolar.rules.reductions import plain
 from apolar.rules.registry import apply_bilinear, composite, constant, overwrite, rule
 
-_VF: Any = torch._VF  # type: ignore[attr-defined]
+_VF: Any = torch._VF
+native: Any = torch._C._nn
 
-# ----------------------------------------------------------------------------------------------------------- activations
+# ---------------------------------------------------------------------------------------------------------- activations
 
 
 @composite("glu")
@@ -38,17 +39,18 @@ def prelu(x: Any, weight: Any) -> Any:
 
 @rule(torch.rrelu, kind="linear")
 def rrelu(
-    jet: Jet, func: Any, x: Jet, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False, generator: Any = None
-) -> Any:
+    jet: Jet, func: Any, x: Jet, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False,
+    generator: Any = None,
+) -> Any:  # fmt: skip
     """x where x > 0, r x elsewhere, with r drawn from [lower, upper] or, in evaluation, in their middle."""
     if not training:
         return F.leaky_relu(x, (lower + upper) / 2)
     noise = torch.empty_like(plain(x))
-    torch._C._nn.rrelu_with_noise(plain(x), noise, lower, upper, training, generator)
+    native.rrelu_with_noise(plain(x), noise, lower, upper, training, generator)
     return x * noise
 
 
-# ------------------------------------------------------------------------------------------------------------ randomness
+# ----------------------------------------------------------------------------------------------------------- randomness
 
 
 @rule(torch.dropout, torch.feature_dropout, kind="linear")
@@ -59,7 +61,7 @@ def dropout(jet: Jet, func: Any, x: Jet, p: float, train: bool) -> Jet:
 
 @rule(torch.alpha_dropout, torch.feature_alpha_dropout, kind="linear")
 def alpha_dropout(jet: Jet, func: Any, x: Jet, p: float, train: bool) -> Jet:
-    """a (x · mask + α′ (1 − mask)) + b, with mean and variance kept: b tells the mask, being positive where x is kept."""
+    """a (x · mask + α′ (1 − mask)) + b, which keeps mean and variance: b is positive where x is kept."""
     if not train or not p:
         return x
     shift = func(torch.zeros_like(plain(x)), p, train)
@@ -76,7 +78,7 @@ def drawn(jet: Jet, func: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
     return overwrite(jet, func, x, numbers) if belongs(x, jet) else numbers
 
 
-# ------------------------------------------------------------------------------------------------------------- embedding
+# ------------------------------------------------------------------------------------------------------------ embedding
 
 
 FREQUENCY = "With scale_grad_by_freq its gradients are not derivatives."
@@ -116,10 +118,10 @@ def embedding_bag(
     return apply_bilinear(jet, lambda w, s: bag(w, s)[0], weight, per_sample_weights), *at[1:]
 
 
-# ------------------------------------------------------------------------------------------------------------- attention
+# ------------------------------------------------------------------------------------------------------------ attention
 
 
-constant(torch._nested_tensor_from_mask_left_aligned)  # type: ignore[attr-defined]  # a question of nn.TransformerEncoder
+constant(torch._nested_tensor_from_mask_left_aligned)  # a question of nn.TransformerEncoder
 
 
 @composite("scaled_dot_product_attention")
@@ -143,7 +145,7 @@ def scaled_dot_product_attention(
     return (F.dropout(weights, dropout_p) if dropout_p else weights) @ value
 
 
-# ------------------------------------------------------------------------------------------------------------ recurrence
+# ----------------------------------------------------------------------------------------------------------- recurrence
 
 State = tuple[Any, ...]
 """(h,), or (h, c) for the LSTM."""
@@ -188,8 +190,8 @@ def recurrent(name: str, step: Step) -> None:
 
     @rule(getattr(_VF, name), kind="composite")
     def network(
-        jet: Jet, func: Any, x: Any, hx: Any, weights: Any, has_biases: Any, num_layers: int, dropout: float, train: bool,
-        bidirectional: bool, batch_first: bool,
+        jet: Jet, func: Any, x: Any, hx: Any, weights: Any, has_biases: Any, num_layers: int, dropout: float,
+        train: bool, bidirectional: bool, batch_first: bool,
     ) -> Any:  # fmt: skip
         if not isinstance(has_biases, bool):
             raise unsupported(func, jet, "Packed sequences have no rule: use padded ones.")

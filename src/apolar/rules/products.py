@@ -130,10 +130,15 @@ def lerp(start: Any, end: Any, weight: Any) -> Any:
 def pow(jet: Jet, func: Any, x: Any, y: Any) -> Any:
     """xʸ: a recurrence where y is constant, exp(y log x) where it is not."""
     if belongs(y, jet):
-        return torch.exp(y * (torch.log(x) if isinstance(x, Tensor) else math.log(x)))
+        return _exponential(x if isinstance(x, Tensor) else torch.as_tensor(x, dtype=y.dtype, device=y.device), y)
     if isinstance(y, Tensor) and y.ndim:
         x = x.expand(torch.broadcast_shapes(x.shape, y.shape))
     return RULES[number_power](jet, number_power, x, y)
+
+
+def _exponential(x: Any, y: Any) -> Any:
+    """exp(y log x), and the constant 0ʸ where x is 0."""
+    return torch.where(x == 0, x, torch.exp(y * torch.log(torch.where(x == 0, torch.ones_like(x), x)))) * 1.0
 
 
 @composite("__rpow__")
@@ -149,7 +154,7 @@ def float_power(x: Any, y: Any) -> Any:
 # ---------------------------------------------------------------------------------------------------- matrix products
 
 
-@rule("matmul", "__matmul__", kind="bilinear")
+@rule("matmul", "__matmul__", torch.linalg.matmul, kind="bilinear")
 def matmul(jet: Jet, func: Any, x: Any, y: Any) -> Jet:
     if belongs(x, jet) and belongs(y, jet) or not (x.ndim and y.ndim):
         return apply_bilinear(jet, torch.matmul, x, y)

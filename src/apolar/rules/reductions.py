@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from apolar.jet import Jet
+from apolar.jet import plain
 from apolar.rules.registry import composite, linear, rule, stacked
 from apolar.rules.shapes import axes, axis
 
@@ -31,7 +31,25 @@ def cumsum(x: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
     return x.cumsum(axis(x, dim), dtype=dtype)
 
 
-linear("diff", "trapezoid", "trapz", "cumulative_trapezoid", "sum_to_size")
+linear("sum_to_size", "gradient")
+linear("diff", arguments=(0, 3, 4, "prepend", "append"))
+
+
+def _trapezoids(y: Any, x: Any, dx: float, dim: int) -> Any:
+    """(yᵢ + yᵢ₊₁)/2 · (xᵢ₊₁ − xᵢ)."""
+    y = y.movedim(dim, -1)
+    width = dx if x is None else torch.diff(x if x.ndim == 1 else x.movedim(dim, -1))
+    return (y[..., 1:] + y[..., :-1]) * 0.5 * width
+
+
+@composite("trapezoid", "trapz")
+def trapezoid(y: Any, x: Any = None, *, dx: float = 1.0, dim: int = -1) -> Any:
+    return _trapezoids(y, x, dx, dim).sum(-1)
+
+
+@composite("cumulative_trapezoid")
+def cumulative_trapezoid(y: Any, x: Any = None, *, dx: float = 1.0, dim: int = -1) -> Any:
+    return torch.cumsum(_trapezoids(y, x, dx, dim), -1).movedim(-1, dim)
 
 
 @rule("nansum", "nanmean", kind="linear")
@@ -81,13 +99,6 @@ composite("cumprod")(scan(torch.mul))
 composite("logcumsumexp")(scan(torch.logaddexp))
 
 # ------------------------------------------------------------------------------------------------- exponentials and logs
-
-
-def plain(x: Any) -> Any:
-    """The value of a jet, of a jet of jets, …"""
-    while isinstance(x, Jet):
-        x = x.value
-    return x
 
 
 def largest(x: Any, dim: Any) -> Any:
@@ -177,6 +188,27 @@ def var_mean(x: Any, dim: Any = None, unbiased: bool | None = None, keepdim: boo
 def std_mean(x: Any, *args: Any, **named: Any) -> Any:
     variance, mean = var_mean(x, *args, **named)
     return torch.sqrt(variance), mean
+
+
+@composite("cov")
+def cov(x: Any, *, correction: int = 1, fweights: Any = None, aweights: Any = None) -> Any:
+    """Σ w (x − mean)(x − mean)ᵀ / (Σ w − correction): rows are variables."""
+    x = x.reshape(1, -1) if x.ndim < 2 else x
+    weights = [w for w in (fweights, aweights) if w is not None]
+    w = math.prod(weights[1:], start=weights[0]) if weights else torch.ones(x.shape[1], dtype=x.dtype, device=x.device)
+    total = w.sum()
+    norm = total - correction if aweights is None else total - correction * (w * aweights).sum() / total
+    centred = x - (x * w).sum(1, keepdim=True) / total
+    return ((centred * w) @ (centred.conj() if x.is_complex() else centred).mT / norm).squeeze()
+
+
+@composite("corrcoef")
+def corrcoef(x: Any) -> Any:
+    c = cov(x)
+    if not c.ndim:
+        return c / c
+    size = torch.sqrt(c.diagonal())
+    return c / size[:, None] / size
 
 
 @composite(torch.linalg.vector_norm)

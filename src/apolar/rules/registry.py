@@ -34,11 +34,13 @@ OPEN_CHECKS = {
 def spellings(*names: str) -> tuple[Any, ...]:
     """The functions and methods that torch offers under these names.
 
+    Python functions of torch.nn.functional are left out where their body calls another spelling: it knows their options.
+
     >>> len(spellings("tanh")) >= 2
     True
     """
-    found = [getattr(space, name) for name in names for space in NAMESPACES if hasattr(space, name)]
-    return tuple(dict.fromkeys(f for f in found if callable(f)))
+    found = [(getattr(space, name), space) for name in names for space in NAMESPACES if hasattr(space, name)]
+    return tuple(dict.fromkeys(f for f, space in found if callable(f) and not (space is F and opened(f))))
 
 
 def _register(functions: Iterable[Any], kind: str, rule: Callable[..., Any]) -> None:
@@ -65,7 +67,8 @@ def constant(*functions: Any) -> None:
     """Functions without derivative: evaluated on the values, the result is a plain tensor."""
 
     def constant_rule(jet: Jet, func: Any, *args: Any, **kwargs: Any) -> Any:
-        return func(*_values(args, jet), **_values(kwargs, jet))
+        with torch.no_grad():
+            return func(*_values(args, jet), **_values(kwargs, jet))
 
     _register(functions, "constant", constant_rule)
 
@@ -78,7 +81,6 @@ def elementwise(
     entry = series.Elementwise(found[0], derivative, formula)
 
     def elementwise_rule(jet: Jet, func: Any, x: Any, *parameters: Any, **options: Any) -> Jet:
-        options.pop("inplace", None)
         if not belongs(x, jet) or any(True for _ in jets((parameters, options))):
             raise unsupported(func, jet, "Only its first argument may depend on the coordinates.")
         if not (x.is_floating_point() or x.is_complex()):
@@ -184,8 +186,6 @@ def no_rule(jet: Jet, func: Any, *args: Any, **kwargs: Any) -> Any:
         return _in_place(jet, func, out_of_place(func), *args, **kwargs)
     if name in IN_PLACE_OPERATORS:
         return _in_place(jet, func, getattr(Tensor, IN_PLACE_OPERATORS[name]), *args, **kwargs)
-    if kwargs.get("inplace"):
-        return _in_place(jet, func, functools.partial(func, inplace=False), *args, **{**kwargs, "inplace": False})
     body = opened(func)
     if body is None:
         raise unsupported(func, jet)
@@ -210,7 +210,9 @@ def out_of_place(func: Any) -> Any:
 def _in_place(jet: Jet, func: Any, twin: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
     if twin is func:
         raise unsupported(func, jet, "It works in place; use a function that returns a new tensor.")
-    return overwrite(jet, func, x, twin(x, *args, **kwargs))
+    before = x.like(x.components.clone()) if belongs(x, jet) else x
+    args = tuple(before if a is x else a for a in args)
+    return overwrite(jet, func, x, twin(before, *args, **kwargs))
 
 
 def overwrite(jet: Jet, func: Any, x: Any, result: Any) -> Any:
@@ -219,6 +221,8 @@ def overwrite(jet: Jet, func: Any, x: Any, result: Any) -> Any:
         raise unsupported(func, jet, "It would write derivatives into a plain tensor: use torch.stack, torch.cat or torch.where.")
     if x.frozen:
         raise unsupported(func, jet, "Its tensor shares memory with another view: clone it first.")
+    if result.shape != x.shape:
+        raise unsupported(func, jet, f"It would change the shape {tuple(x.shape)} in place; use its result instead.")
     if belongs(result, jet):
         x.components.copy_(result.components)
     else:

@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from apolar.jet import Jet, jets, unsupported, value
+from apolar.errors import UnsupportedOperator
+from apolar.jet import Jet, jets, plain, unsupported, value
 from apolar.rules.registry import apply_linear, composite, linear, rule
 from apolar.rules.shapes import axes, axis
 
@@ -79,6 +80,21 @@ def scatter(jet: Jet, func: Any, *args: Any, **kwargs: Any) -> Any:
     return apply_linear(jet, func, *args, arguments=(0, 3, "src", "value"), **kwargs)
 
 
+@composite("scatter_reduce")
+def scatter_reduce(x: Any, dim: int, index: Tensor, src: Any, reduce: str, *, include_self: bool = True) -> Any:
+    """Sums and means; others are not linear."""
+    if reduce not in ("sum", "mean"):
+        raise UnsupportedOperator(f"scatter_reduce with reduce={reduce!r} has no rule: only sum and mean do")
+    zero = torch.zeros_like(x).scatter(dim, index, 1.0) if isinstance(x, Tensor) else x
+    start = x if include_self else torch.where(plain(zero) > 0, torch.zeros_like(x), x)
+    total = torch.scatter_add(start, dim, index, src)
+    if reduce == "sum":
+        return total
+    ones = torch.ones(index.shape, dtype=x.dtype, device=x.device)
+    count = torch.zeros(x.shape, dtype=x.dtype, device=x.device).scatter_add(dim, index, ones)
+    return total / (count + 1 if include_self else count.clamp(min=1))
+
+
 # -------------------------------------------------------------------------------------------------------------- by order
 
 
@@ -130,6 +146,39 @@ def sort(jet: Jet, func: Any, x: Jet, *args: Any, **kwargs: Any) -> Any:
     positional = [a for a in args if not isinstance(a, bool)]
     result = func(x.value, *args, **kwargs)
     return type(result)((chosen(x, result.indices, kwargs.get("dim", positional[0] if positional else -1)), result.indices))
+
+
+@composite("quantile", "nanquantile")
+def quantile(x: Any, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear") -> Any:
+    """Between the two sorted entries on either side of q (n − 1), or one of them."""
+    flat, axis_ = (x.reshape(-1), 0) if dim is None else (x, dim)
+    if torch.isnan(plain(flat)).any():
+        raise UnsupportedOperator("quantile of entries that are NaN has no rule: remove them first")
+    ordered = torch.sort(flat, dim=axis_).values.movedim(axis_, -1)
+    at = torch.as_tensor(q, dtype=plain(flat).dtype, device=flat.device) * (ordered.shape[-1] - 1)
+    low, high, nearest = at.floor().long(), at.ceil().long(), at.round().long()
+    lower, upper = ordered[..., low], ordered[..., high]
+    out = {
+        "linear": lambda: lower + (at - low) * (upper - lower),
+        "lower": lambda: lower,
+        "higher": lambda: upper,
+        "midpoint": lambda: 0.5 * (lower + upper),
+        "nearest": lambda: ordered[..., nearest],
+    }[interpolation]()
+    out = out.movedim(-1, 0) if at.ndim else out
+    if not keepdim:
+        return out
+    place = (1,) * x.ndim if dim is None else tuple(1 if d == dim % x.ndim else n for d, n in enumerate(x.shape))
+    return out.reshape(*at.shape, *place)
+
+
+@rule("_unique2", kind="selection")
+def unique(jet: Jet, func: Any, x: Jet, *args: Any, **kwargs: Any) -> Any:
+    """Each value once: where entries are equal, the first."""
+    values, *rest = func(x.value, *args, **kwargs)
+    flat = x.value.reshape(-1)
+    first = (flat[None, :] == values[:, None]).to(torch.uint8).argmax(1)
+    return (x.reshape(-1)[first], *rest)
 
 
 @composite("msort")

@@ -64,8 +64,14 @@ def unflatten(x: Tensor, dim: int, sizes: Any) -> Tensor:
     return x.unflatten(axis(x, dim), sizes)
 
 
-@stacked("squeeze")
+@rule("squeeze", kind="linear")
+def squeeze_0d(jet: Jet, func: Any, x: Jet, *dims: Any) -> Jet:
+    return jet.like(squeeze(x.components, *dims)) if x.ndim else x
+
+
+
 def squeeze(x: Tensor, dim: int | tuple[int, ...] | None = None) -> Tensor:
+    """Axes of length 1, all or some."""
     return x.squeeze([d for d in axes(x, dim) if x.shape[d] == 1])
 
 
@@ -171,10 +177,14 @@ def iterate(x: Any) -> Any:
     return iter(x.unbind(0))
 
 
-@stacked("diagonal", torch.linalg.diagonal)
-def diagonal(x: Tensor, offset: int = 0, dim1: int | None = None, dim2: int | None = None, **named: Any) -> Tensor:
-    first, second = (0, 1) if not named and dim1 is None else (dim1, dim2)
-    return x.diagonal(offset, axis(x, named.get("dim1", first)), axis(x, named.get("dim2", second)))
+@stacked("diagonal")
+def diagonal(x: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
+    return x.diagonal(offset, axis(x, dim1), axis(x, dim2))
+
+
+@composite(torch.linalg.diagonal)
+def linalg_diagonal(x: Any, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Any:
+    return x.diagonal(offset, dim1, dim2)
 
 
 @composite("diag")
@@ -228,7 +238,24 @@ def roll(jet: Jet, func: Any, x: Jet, shifts: Any, dims: Any = None) -> Any:
 linear("hstack", "vstack", "dstack", "row_stack", "column_stack")
 
 
-@rule("block_diag", "meshgrid", "atleast_1d", "atleast_2d", "atleast_3d", "cartesian_prod", kind="linear")
+linear("combinations")
+
+
+@composite("meshgrid", torch._C._VariableFunctions.meshgrid)
+def meshgrid(*tensors: Any, indexing: str = "ij") -> Any:
+    tensors = flat(tensors)
+    last = len(tensors) - 1
+    order = [1, 0, *range(2, last + 1)] if indexing == "xy" and last else list(range(last + 1))
+    shape = [tensors[k].numel() for k in order]
+    grids = []
+    for k, x in enumerate(tensors):
+        place = [1] * (last + 1)
+        place[order.index(k)] = x.numel()
+        grids.append(x.reshape(place).expand(shape))
+    return tuple(grids)
+
+
+@rule("block_diag", "atleast_1d", "atleast_2d", "atleast_3d", "cartesian_prod", kind="linear")
 def several(jet: Jet, func: Any, *tensors: Any, **options: Any) -> Any:
     """Functions that take tensors as a list or one by one."""
     return apply_linear(jet, func, *tensors, arguments=tuple(range(len(tensors))), **options)

@@ -47,6 +47,38 @@ def zeta(jet: Jet, func: Any, s: Any, q: Any) -> Any:
     return RULES[zeta_at](jet, zeta_at, q, s)
 
 
+def gammainc_at(x: Any, a: Any) -> Any:
+    """P(a, x), with the argument that has derivatives first."""
+    return torch.special.gammainc(a, x)
+
+
+def gammaincc_at(x: Any, a: Any) -> Any:
+    """Q(a, x) = 1 − P(a, x)."""
+    return torch.special.gammaincc(a, x)
+
+
+def _gamma_density(x: Any, a: Any) -> Any:
+    """xᵃ⁻¹ e⁻ˣ / Γ(a)."""
+    return torch.exp(torch.log(x) * (a - 1) - x - torch.lgamma(a))
+
+
+elementwise(gammainc_at, derivative=lambda y, x, a: _gamma_density(x, a))
+elementwise(gammaincc_at, derivative=lambda y, x, a: -_gamma_density(x, a))
+
+
+def _incomplete(name: str, alias: str, function: Any) -> None:
+    @rule(name, alias, kind="elementwise")
+    def incomplete(jet: Jet, func: Any, a: Any, x: Any) -> Any:
+        if belongs(a, jet):
+            raise unsupported(func, jet, "Its derivatives exist in the second argument only.")
+        x = x.expand(torch.broadcast_shapes(x.shape, a.shape))
+        return RULES[function](jet, function, x, a)
+
+
+_incomplete("gammainc", "igamma", gammainc_at)
+_incomplete("gammaincc", "igammac", gammaincc_at)
+
+
 @rule("atan2", "arctan2", kind="composite")
 def atan2(jet: Jet, func: Any, y: Any, x: Any) -> Any:
     """The angle at the value, plus the small angle in axes turned by it, where atan has no branch to choose."""

@@ -1,0 +1,574 @@
+"""Fields: unknown functions of the coordinates and what is computed from them, recorded while an equation runs once.
+
+Below ``residual``, above ``evaluate``. A field is a node of an expression; ``needs`` says which operators of the unknown
+functions it rests on, ``value`` what it is where their tensors are known. The derivative of a non-linear expression is the
+same expression on jets whose components are operators of the unknown functions: no rule of differentiation is written here.
+"""
+
+from __future__ import annotations
+
+import operator as python
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+from numbers import Real
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._pytree import tree_leaves, tree_map
+
+from apolar.algebra import Algebra, algebra
+from apolar.errors import ApolarError, CoordinateError, FunctionError, OperatorError, RowCouplingError
+from apolar.evaluate import check_rows, lift, read
+from apolar.jet import Jet, new_level
+from apolar.operators import Coordinates, Monomial, Operator, exact
+from apolar.rules.registry import KINDS, spellings
+
+
+@dataclass(frozen=True)
+class Space:
+    """The coordinates, and the names of the unknown functions."""
+
+    coordinates: Coordinates
+    unknowns: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Field:
+    """A function of the coordinates that an equation speaks of: an unknown, or anything computed from unknowns.
+
+    ``u.x``, ``u.xx``, ``u.xt``: partial derivatives by the names of coordinates; ``u.d("x", 2)`` the same with any name.
+    ``u.d(P)`` applies an operator. Arithmetic, comparisons and torch functions are recorded.
+    """
+
+    space: Space
+
+    __array_ufunc__ = None  # a NumPy number leaves arithmetic to the field
+
+    # ---------------------------------------------------------------------------------------------------- derivatives
+
+    def d(self, name: str | Operator, order: int = 1) -> Field:
+        """The derivative along a coordinate, of any order; or an operator applied.
+
+        Raises:
+            CoordinateError: no such coordinate.
+            OperatorError: an order that is not 0, 1, 2, …
+        """
+        symbol = name if isinstance(name, Operator) else self._symbol(name)
+        if symbol is None:
+            raise CoordinateError(self._unknown(str(name)))
+        return self.differentiated(self.space.coordinates.one * symbol**order)
+
+    @property
+    def laplacian(self) -> Field:
+        """The sum of the unmixed second derivatives in all coordinates, a time among them too."""
+        return self.differentiated(self.space.coordinates.laplacian)
+
+    @property
+    def bilaplacian(self) -> Field:
+        """The Laplacian of the Laplacian, in all coordinates."""
+        return self.differentiated(self.space.coordinates.bilaplacian)
+
+    @property
+    def gradient(self) -> tuple[Field, ...]:
+        """All first derivatives, in the order of the coordinates."""
+        return tuple(map(self.differentiated, self.space.coordinates))
+
+    @property
+    def coords(self) -> CoordinateFields:
+        """The coordinates themselves, as fields: ``u.coords.x``."""
+        return CoordinateFields(self.space)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        symbol = self._symbol(name)
+        if symbol is not None:
+            return self.differentiated(symbol)
+        method = getattr(Tensor, name, None)
+        if len(name) > 2 and KINDS.get(method, "metadata") not in ("metadata", "refused"):
+            return lambda *args, **kwargs: record(self.space, method, (self, *args), kwargs)
+        raise CoordinateError(self._unknown(name))
+
+    def _symbol(self, name: str) -> Operator | None:
+        """∂x∂t for "xt"; None where the name is not made of coordinates."""
+        names = self.space.coordinates.names
+        if name in names and len(readings(name, names)) == 1:
+            return self.space.coordinates[name]
+        found = readings(name, names) if name else frozenset()
+        if len(found) > 1:
+            raise CoordinateError(f'"{name}" can be read in {len(found)} ways in {self.space.coordinates}: use .d(name, order)')
+        return Operator({monomial: Fraction(1) for monomial in found}, self.space.coordinates) if found else None
+
+    def _unknown(self, name: str) -> str:
+        return (
+            f'"{name}" is no derivative: the coordinates are {self.space.coordinates}, so that .{self.space.coordinates.names[0]} '
+            "is one. While the equation is recorded a field has no values, shape or dtype; torch functions of it are recorded."
+        )
+
+    # ------------------------------------------------------------------------------------------------- to be filled in
+
+    def differentiated(self, operator: Operator) -> Field:
+        """P(∂) of this field."""
+        return Derivative(self.space, operator, self)
+
+    def needs(self, basis: tuple[Operator, ...]) -> Iterator[tuple[Any, tuple[Operator, ...]]]:
+        """What this field rests on when it is wanted under every operator of the basis: operators, or fields with a basis."""
+        raise NotImplementedError
+
+    def value(self, values: Values) -> Any:
+        """The tensor that this field stands for."""
+        raise NotImplementedError
+
+    # ------------------------------------------------------------------------------------------------------ arithmetic
+
+    def __add__(self, other: Any) -> Field:
+        return plus(self, other) if _fits(other) else NotImplemented
+
+    def __mul__(self, other: Any) -> Field:
+        if isinstance(other, Real):
+            return Sum.of(self).scaled(exact(other))
+        return record(self.space, python.mul, (self, other)) if _fits(other) else NotImplemented
+
+    def __truediv__(self, other: Any) -> Field:
+        if isinstance(other, Real) and other:
+            return Sum.of(self).scaled(1 / exact(other))
+        return record(self.space, python.truediv, (self, other)) if _fits(other) else NotImplemented
+
+    def __neg__(self) -> Field:
+        return Sum.of(self).scaled(Fraction(-1))
+
+    def __sub__(self, other: Any) -> Field:
+        return minus(self, other) if _fits(other) else NotImplemented
+
+    def __rsub__(self, other: Any) -> Field:
+        return minus(other, self) if _fits(other) else NotImplemented
+
+    def __pos__(self) -> Field:
+        return self
+
+    def __rmul__(self, other: Any) -> Field:
+        if isinstance(other, Real):
+            return self * other
+        return record(self.space, python.mul, (other, self)) if _fits(other) else NotImplemented
+
+    __radd__ = __add__
+
+    @classmethod
+    def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        space = next(x.space for x in tree_leaves((args, kwargs)) if isinstance(x, Field))
+        if func in ARITHMETIC and not kwargs:
+            return ARITHMETIC[func](*args)
+        return record(space, func, args, kwargs)
+
+    def __bool__(self) -> bool:
+        raise OperatorError(
+            f"the equation asks whether {self!r} holds, but it runs once for all points, before there are values. "
+            "Choose point by point: torch.where(u.x > 0, a, b), torch.maximum, torch.clamp."
+        )
+
+    def _no_number(self, *_: Any) -> Any:
+        raise OperatorError(
+            f"{self!r} is recorded before there are values, so it is no number and no array: "
+            "use torch functions (torch.sin instead of math.sin or np.sin)."
+        )
+
+    __float__ = __int__ = __index__ = __complex__ = __array__ = __round__ = __len__ = __iter__ = _no_number
+    __hash__ = object.__hash__
+
+
+def _recorded(function: Callable[..., Any], swapped: bool = False) -> Callable[[Field, Any], Field]:
+    def method(self: Field, other: Any) -> Field:
+        if not _fits(other):
+            return NotImplemented
+        return record(self.space, function, (other, self) if swapped else (self, other))
+
+    return method
+
+
+for _name in ("pow", "matmul", "mod", "floordiv", "lt", "le", "gt", "ge", "eq", "ne"):
+    setattr(Field, f"__{_name}__", _recorded(getattr(python, _name)))
+for _name in ("truediv", "pow", "matmul", "mod", "floordiv"):
+    setattr(Field, f"__r{_name}__", _recorded(getattr(python, _name), swapped=True))
+Field.__getitem__ = lambda self, index: record(self.space, python.getitem, (self, index))  # type: ignore[attr-defined]
+Field.__abs__ = lambda self: record(self.space, torch.abs, (self,))  # type: ignore[attr-defined]
+
+ARITHMETIC: dict[Any, Callable[..., Any]] = {
+    function: meaning
+    for names, meaning in (
+        (("add",), lambda a, b: plus(a, b)),
+        (("sub", "subtract"), lambda a, b: minus(a, b)),
+        (("mul", "multiply"), lambda a, b: a * b if isinstance(a, Field) else b * a),
+        (("div", "divide", "true_divide"), lambda a, b: a / b if isinstance(a, Field) else b.__rtruediv__(a)),
+        (("neg", "negative"), lambda a: -a),
+    )
+    for function in spellings(*names)
+}
+"""Torch's names for sums and for products with numbers, so that they are understood and not only recorded."""
+
+IN_WORDS = {
+    python.mul: "·", python.truediv: "/", python.pow: "^", python.matmul: "@", python.mod: "%", python.floordiv: "//",
+    python.lt: "<", python.le: "≤", python.gt: ">", python.ge: "≥", python.eq: "=", python.ne: "≠",
+    Tensor.mul: "·", Tensor.div: "/",
+}  # fmt: skip
+
+
+def _fits(x: Any) -> bool:
+    return isinstance(x, (Field, Tensor, Real, complex))
+
+
+def plus(a: Any, b: Any) -> Sum:
+    """a + b, where the linear parts join."""
+    space = (a if isinstance(a, Field) else b).space
+    left, right = Sum.of(a, space), Sum.of(b, space)
+    forms = dict(left.forms)
+    for j, form in right.forms.items():
+        forms[j] = forms[j] + form if j in forms else form
+    forms = {j: form for j, form in forms.items() if form.terms}
+    return Sum(space, forms, left.constant + right.constant, left.terms + right.terms)
+
+
+def minus(a: Any, b: Any) -> Sum:
+    """a - b, where the linear parts join."""
+    space = (a if isinstance(a, Field) else b).space
+    return plus(Sum.of(a, space), Sum.of(b, space).scaled(Fraction(-1)))
+
+
+def record(space: Space, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any] | None = None) -> Call:
+    """The call of a function on fields, where it can be repeated on tensors."""
+    name = getattr(function, "__name__", str(function))
+    if function in (torch.autograd.grad, torch.autograd.backward):
+        raise OperatorError("inside of a residual a derivative is written u.x or u.d('x'), not torch.autograd.grad(u, x)")
+    if name.endswith("_") and not name.endswith("__"):
+        raise OperatorError(f"{name} works in place, and a field has no memory: use {name[:-1]}")
+    for other in tree_leaves((args, kwargs)):
+        if isinstance(other, Field) and other.space != space:
+            raise OperatorError(f"{other!r} belongs to another residual, in {other.space.coordinates}")
+    return Call(space, function, tuple(args), dict(kwargs or {}))
+
+
+@lru_cache(maxsize=4096)
+def readings(text: str, names: tuple[str, ...]) -> frozenset[Monomial]:
+    """All ways to read a text as names of coordinates, one after another.
+
+    >>> readings("xt", ("x", "t"))
+    frozenset({(1, 1)})
+    """
+    if not text:
+        return frozenset([(0,) * len(names)])
+    return frozenset(
+        tuple(power + (i == j) for i, power in enumerate(rest))
+        for j, name in enumerate(names)
+        if text.startswith(name)
+        for rest in readings(text[len(name) :], names)
+    )
+
+
+# -------------------------------------------------------------------------------------------------------------- the nodes
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Sum(Field):
+    """Σⱼ Pⱼ(∂) uⱼ + constant + Σ c · term: one operator for every unknown, then what is not linear.
+
+    Attributes:
+        forms: the operator Pⱼ by the number j of the unknown.
+        constant: a number.
+        terms: other fields, or tensors, with their coefficients.
+    """
+
+    forms: dict[int, Operator]
+    constant: Fraction = Fraction(0)
+    terms: tuple[tuple[Fraction, Any], ...] = ()
+
+    @staticmethod
+    def of(x: Any, space: Space | None = None) -> Sum:
+        """Anything that can be added, as a sum."""
+        if isinstance(x, Sum):
+            if space is not None and x.space != space:
+                raise OperatorError(f"{x!r} belongs to another residual, in {x.space.coordinates}")
+            return x
+        home = x.space if isinstance(x, Field) else space
+        assert home is not None
+        if isinstance(x, Real):
+            return Sum(home, {}, exact(x))
+        return Sum(home, {}, terms=((Fraction(1), x),))
+
+    def scaled(self, factor: Fraction) -> Sum:
+        """A multiple; zero times a field that is not linear is left out."""
+        if not factor:
+            return Sum(self.space, {})
+        forms = {j: form * factor for j, form in self.forms.items()}
+        return Sum(self.space, forms, self.constant * factor, tuple((c * factor, x) for c, x in self.terms))
+
+    def differentiated(self, operator: Operator) -> Sum:
+        """P(∂) of every summand; the linear part stays one operator for every unknown."""
+        number = operator.terms.get((0,) * len(self.space.coordinates), Fraction(0))
+        forms = {j: form * operator for j, form in self.forms.items()}
+        fields = [(c, x if isinstance(x, Field) else Sum(self.space, {}, terms=((Fraction(1), x),))) for c, x in self.terms]
+        moved = tuple((c, Derivative(self.space, operator, x) if isinstance(x, Sum) else x.differentiated(operator)) for c, x in fields)
+        return Sum(self.space, forms, self.constant * number, moved)
+
+    def needs(self, basis: tuple[Operator, ...]) -> Iterator[tuple[Any, tuple[Operator, ...]]]:
+        yield from ((p * form, basis) for form in self.forms.values() for p in basis)
+        yield from ((x, basis) for _, x in self.terms if isinstance(x, Field))
+
+    def value(self, values: Values) -> Any:
+        parts = [values.unknown(j, form) for j, form in self.forms.items()]
+        parts += [x if c == 1 else -x if c == -1 else float(c) * x for c, x in ((c, values(x)) for c, x in self.terms)]
+        if not parts:
+            return values.number(float(self.constant))
+        total = parts[0]
+        for part in parts[1:]:
+            total = total + part
+        return total + float(self.constant) if self.constant else total
+
+    def __repr__(self) -> str:
+        text = ""
+        summands = [(Fraction(1), _form(form, self.space.unknowns[j])) for j, form in self.forms.items()]
+        summands += [(c, _describe(x)) for c, x in self.terms]
+        if self.constant or not summands:
+            summands.append((self.constant, ""))
+        for c, word in summands:
+            size = "" if abs(c) == 1 and word else f"{float(abs(c)):.6g}"
+            sign = "-" if c < 0 else ""
+            piece = sign + " ".join(filter(None, (size, word)))
+            if text:
+                piece = f" - {piece[1:]}" if piece.startswith("-") else f" + {piece}"
+            text += piece
+        return text
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Call(Field):
+    """A function of fields, to be called again on tensors."""
+
+    function: Any
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+    def needs(self, basis: tuple[Operator, ...]) -> Iterator[tuple[Any, tuple[Operator, ...]]]:
+        yield from ((x, basis) for x in tree_leaves((self.args, self.kwargs)) if isinstance(x, Field))
+
+    def value(self, values: Values) -> Any:
+        args, kwargs = values((self.args, self.kwargs))
+        try:
+            return self.function(*args, **kwargs)
+        except ApolarError:
+            raise
+        except Exception as error:
+            raise FunctionError(f"the equation fails at {self!r} with {type(error).__name__}: {error}") from error
+
+    def __repr__(self) -> str:
+        words = [_describe(x) for x in self.args]
+        if self.function in IN_WORDS and len(words) == 2:
+            words = [f"({w})" if isinstance(x, Sum) and (" + " in w or " - " in w) else w for x, w in zip(self.args, words)]
+            return f" {IN_WORDS[self.function]} ".join(words)
+        words += [f"{name}={_describe(x)}" for name, x in self.kwargs.items()]
+        return f"{getattr(self.function, '__name__', self.function)}({', '.join(words)})"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Coordinate(Field):
+    """One coordinate, as a field."""
+
+    index: int
+
+    def needs(self, basis: tuple[Operator, ...]) -> Iterator[tuple[Any, tuple[Operator, ...]]]:
+        yield from ()
+
+    def value(self, values: Values) -> Any:
+        return values.coordinate(self.index)
+
+    def __repr__(self) -> str:
+        return self.space.coordinates.names[self.index]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Derivative(Field):
+    """P(∂) of an expression that is not linear in the unknowns: the expression on jets, read out at P."""
+
+    operator: Operator
+    field: Field
+
+    def differentiated(self, operator: Operator) -> Field:
+        return Derivative(self.space, operator * self.operator, self.field)
+
+    def _algebra(self, basis: tuple[Operator, ...]) -> Algebra:
+        return algebra(*(p * self.operator for p in basis))
+
+    def needs(self, basis: tuple[Operator, ...]) -> Iterator[tuple[Any, tuple[Operator, ...]]]:
+        yield self.field, self._algebra(basis).basis
+
+    def value(self, values: Values) -> Any:
+        parts = self._parts(values)
+        if values.over is None:
+            values.check_rows(self, parts[0])
+        return values.lifted(parts)
+
+    def _parts(self, values: Values) -> list[Tensor]:
+        over = self._algebra(values.basis)
+        jets = Values(self.space, values.results, values.points, over)
+        y = jets(self.field)
+        if not (isinstance(y, Jet) and y.level == jets.level):
+            y = y + values.number(0.0)
+        return [read(over, y, p * self.operator, jets.level) for p in values.basis]
+
+    def __repr__(self) -> str:
+        return f"({self.operator!r}) [{self.field!r}]"
+
+
+class CoordinateFields:
+    """The coordinates as fields: by name as an attribute or an item, or one after another."""
+
+    def __init__(self, space: Space) -> None:
+        self._space = space
+
+    def __getattr__(self, name: str) -> Coordinate:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return self[name]
+
+    def __getitem__(self, name: str) -> Coordinate:
+        names = self._space.coordinates.names
+        if name not in names:
+            raise CoordinateError(f"there is no coordinate {name!r} among {self._space.coordinates}")
+        return Coordinate(self._space, names.index(name))
+
+    def __iter__(self) -> Iterator[Coordinate]:
+        return (self[name] for name in self._space.coordinates.names)
+
+
+def _form(form: Operator, name: str) -> str:
+    """An operator in front of the name of an unknown."""
+    if form == form.coordinates.one:
+        return name
+    return f"{form!r} {name}" if len(form.terms) == 1 and any(map(any, form.terms)) else f"({form!r}) {name}"
+
+
+def _describe(x: Any) -> str:
+    if not isinstance(x, Tensor):
+        return repr(x)
+    kind = "parameter" if isinstance(x, torch.nn.Parameter) else "tensor"
+    return f"{kind}{tuple(x.shape) if x.ndim else ''}"
+
+
+# ------------------------------------------------------------------------------------------------------------- the values
+
+
+class Values:
+    """What fields stand for: the tensors of an evaluation, or jets over an algebra that are made of them.
+
+    Attributes:
+        results: what an evaluation found, by operator: all unknowns on the last axis.
+        points: where it was evaluated: ``(..., d)``, or a sequence of tensors.
+        over: the algebra of the jets; None for plain tensors.
+    """
+
+    def __init__(
+        self, space: Space, results: dict[Operator, Tensor], points: Tensor | Sequence[Tensor], over: Algebra | None = None
+    ) -> None:
+        self.space, self.results, self.points, self.over = space, results, points, over
+        self.level = 0 if over is None else new_level()
+        self.like = next(iter(results.values()))
+        self._known: dict[int, Any] = {}
+
+    @property
+    def basis(self) -> tuple[Operator, ...]:
+        """The operators of the components."""
+        return (self.space.coordinates.one,) if self.over is None else self.over.basis
+
+    def __call__(self, tree: Any) -> Any:
+        """A nest of fields, tensors and other things, with tensors or jets in the place of the fields."""
+        return tree_map(self._leaf, tree)
+
+    def _leaf(self, x: Any) -> Any:
+        if isinstance(x, Field):
+            if id(x) not in self._known:
+                self._known[id(x)] = x.value(self)
+            return self._known[id(x)]
+        if self.over is not None and isinstance(x, Tensor):
+            self.refuse_varying(x)
+        return x
+
+    def lifted(self, components: list[Tensor]) -> Tensor:
+        """A tensor, or a jet, from its components over the basis."""
+        return components[0] if self.over is None else Jet(torch.stack(components), self.over, self.level)
+
+    def unknown(self, j: int, form: Operator) -> Tensor:
+        """P(∂) of an unknown."""
+        columns = [self.results[p * form] for p in self.basis]
+        single = len(self.space.unknowns) == 1
+        return self.lifted(columns if single else [c[..., j : j + 1] for c in columns])
+
+    def coordinate(self, j: int) -> Tensor:
+        """One coordinate, in the shape of an unknown."""
+        d = len(self.space.coordinates)
+        if not isinstance(self.points, Tensor) and len(self.points) == d:
+            x = self.points[j]
+        else:
+            joined = self.points if isinstance(self.points, Tensor) else torch.cat(list(self.points), -1)
+            x = joined[..., j : j + 1] if self.like.ndim == joined.ndim else joined[..., j]
+        moves = [torch.ones_like(x) if k == j else None for k in range(d)]
+        return x if self.over is None else lift(self.over, x, moves, self.level)
+
+    def number(self, value: float) -> Tensor:
+        """A number as a field that is the same everywhere."""
+        like = self.like if len(self.space.unknowns) == 1 else self.like[..., :1]
+        return torch.full_like(like, value)
+
+    @property
+    def batch(self) -> tuple[int, ...]:
+        """The axes of the points."""
+        first = self.points if isinstance(self.points, Tensor) else self.points[0]
+        return tuple(self.like.shape[:-1] if self.like.ndim == first.ndim else self.like.shape)
+
+    def refuse_varying(self, x: Tensor) -> None:
+        """A coefficient that has a row for each point would need a derivative of its own."""
+        rows = zip(reversed(range(self.like.ndim)), reversed(x.shape))
+        if any(axis < len(self.batch) and size == self.like.shape[axis] > 1 for axis, size in rows):
+            raise OperatorError(
+                f"a derivative was taken of an expression with a tensor {tuple(x.shape)} that has a row for each point, so "
+                "that its own derivative is needed: write it as a function of u.coords.x, or keep it outside of the derivative."
+            )
+
+    def check_rows(self, derivative: Derivative, part: Tensor) -> None:
+        """Refuse the derivative of an expression that mixes points, such as u - u.mean()."""
+        single = isinstance(self.points, Tensor)
+        points = [self.points] if isinstance(self.points, Tensor) else list(self.points)
+
+        def again(*tensors: Tensor) -> Tensor:
+            results = dict(zip(self.results, tensors))
+            moved = tensors[len(results) :]
+            return derivative._parts(Values(self.space, results, moved[0] if single else moved))[0]
+
+        try:
+            check_rows(again, [*self.results.values(), *points], part, self.batch)
+        except RowCouplingError:
+            raise OperatorError(
+                f"{derivative!r} has no meaning point by point, because the expression mixes points: differentiate first, "
+                "then take means or sums."
+            ) from None
+
+
+def needed(fields: Sequence[Field], one: Operator) -> tuple[Operator, ...]:
+    """All operators of unknowns that the fields rest on, in the order in which they appear."""
+    found: dict[Operator, None] = {}
+    waiting: list[tuple[Any, tuple[Operator, ...]]] = [(field, (one,)) for field in reversed(fields)]
+    seen: set[tuple[int, tuple[Operator, ...]]] = set()
+    while waiting:
+        item, basis = waiting.pop()
+        if isinstance(item, Operator):
+            found[item] = None
+        elif (id(item), basis) not in seen:
+            seen.add((id(item), basis))
+            waiting += reversed(list(item.needs(basis)))
+    return tuple(found)
+
+
+RESERVED = frozenset(
+    name for node in (Field, Sum, Call, Coordinate, Derivative) for name in (*dir(node), *node.__annotations__) if name[0] != "_"
+)
+"""What a field has of its own; coordinates that spell one of these could not be told from it."""

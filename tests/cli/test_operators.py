@@ -1,0 +1,39 @@
+"""``apolar operators``: the list, and a part of it."""
+
+from __future__ import annotations
+
+import json
+
+from click.testing import CliRunner
+
+import apolar as ap
+from apolar.cli import main
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, ["operators", *arguments])
+
+
+def test_lists_all():
+    result = run()
+    assert result.exit_code == 0
+    lines = result.output.splitlines()
+    assert lines[0].split() == ["function", "rule"]
+    assert ["torch.tanh", "elementwise"] in [line.split() for line in lines]
+    assert lines[-1] == f"{len(ap.supported_operators())} functions"
+
+
+def test_a_part():
+    found = json.loads(run("layer_norm", "--json").output)
+    assert "torch.nn.functional.layer_norm" in [entry["name"] for entry in found]
+    assert all("layer_norm" in entry["name"] for entry in found)
+
+
+def test_by_rule():
+    assert {entry["rule"] for entry in json.loads(run("bilinear", "--json").output)} >= {"bilinear"}
+
+
+def test_nothing_found():
+    result = run("frobnicate")
+    assert result.exit_code == 2
+    assert "no function with a rule has 'frobnicate' in its name" in result.stderr
