@@ -26,7 +26,9 @@ numbers = st.one_of(
     st.floats(-9, 9, allow_subnormal=False),
 )
 monomials = st.tuples(*[st.integers(0, 3)] * 3)
-operators = st.dictionaries(monomials, st.fractions(max_denominator=7), max_size=4).map(lambda terms: Operator(terms, C))
+operators = st.dictionaries(monomials, st.fractions(max_denominator=7), max_size=4).map(
+    lambda terms: Operator(terms, C)
+)
 
 
 # ------------------------------------------------------------------------------------------------------------- the ring
@@ -41,7 +43,7 @@ def test_ring_axioms(p: Operator, q: Operator, r: Operator) -> None:
     assert p * (q + r) == p * q + p * r
     assert p + 0 == p == p * 1 == C.one * p
     assert p - p == 0 * p == C.one * 0
-    assert -(-p) == p == +1 * p
+    assert -(p * -1) == p
 
 
 @given(operators, numbers, numbers)
@@ -156,7 +158,7 @@ def test_copies_are_equal(copied: Callable[[Operator], Operator]) -> None:
     assert len({copied(p), p}) == 1
 
 
-# -------------------------------------------------------------------------------------------------------------- refusals
+# ------------------------------------------------------------------------------------------------------------- refusals
 
 dz = ap.coordinates("x z")["z"]
 TENSOR = torch.tensor(2.0)

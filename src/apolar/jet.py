@@ -116,7 +116,8 @@ def plain(x: Any) -> Any:
 
 def component_list(x: Any, jet: Jet) -> list[Any]:
     """The components one by one; a constant has its value and the number 0 for the others."""
-    return list(x.components.unbind(0)) if belongs(x, jet) else [x] + [0] * (jet.algebra.size - 1)
+    size = jet.algebra.size
+    return [x.components[k] for k in range(size)] if belongs(x, jet) else [x] + [0] * (size - 1)
 
 
 def unsupported(func: Any, jet: Jet, reason: str = "") -> UnsupportedOperator:

@@ -73,6 +73,17 @@ def divided(jet: Jet, A: Any, B: Any, invert: Callable[[Any], Tensor]) -> Jet:
     return jet.like(eager.divide(jet.algebra, invert, torch.matmul, A.components.unbind(0), component_list(B, jet)))
 
 
+def eliminated(LU: Any, pivots: Tensor) -> Callable[[Any], Any]:
+    """b ↦ (P L U)⁻¹ b. (With torch's own lu_solve it is wrong under vmap where b has more axes than the matrix, in 2.13.)"""
+    Pt = torch.lu_unpack(at(LU), pivots, unpack_data=False).P.mT
+
+    def invert(b: Any) -> Any:
+        y = linalg.solve_triangular(LU, Pt @ b, upper=False, unitriangular=True)
+        return linalg.solve_triangular(LU, y, upper=True)
+
+    return invert
+
+
 @rule(linalg.solve)
 def solve(jet: Jet, func: Any, A: Any, B: Any, *, left: bool = True) -> Any:
     """A·X = B, or X·A = B."""
@@ -83,7 +94,7 @@ def solve(jet: Jet, func: Any, A: Any, B: Any, *, left: bool = True) -> Any:
     LU, pivots, info = linalg.lu_factor_ex(value(A, jet))
     if anywhere(at(info) > 0):
         raise linalg.LinAlgError(f"{func.__name__}: the matrix is singular, so that A·X = B has no unique solution")
-    return divided(jet, A, B, lambda b: linalg.lu_solve(LU, pivots, b))
+    return divided(jet, A, B, eliminated(LU, pivots))
 
 
 @composite("inverse", linalg.inv)
@@ -253,12 +264,11 @@ def lu_solve(LU: Any, pivots: Any, B: Any, *, left: bool = True, adjoint: bool =
     """P L U X = B, or (P L U)ᴴ X = B."""
     if not left:
         return linalg.lu_solve(LU, pivots, B.mH, adjoint=not adjoint).mH
+    if not adjoint:
+        return eliminated(LU, pivots)(B)
+    Y = linalg.solve_triangular(LU.mH, B, upper=False)
     P = torch.lu_unpack(at(LU), pivots, unpack_data=False).P
-    if adjoint:
-        Y = linalg.solve_triangular(LU.mH, B, upper=False)
-        return P @ linalg.solve_triangular(LU.mH, Y, upper=True, unitriangular=True)
-    Y = linalg.solve_triangular(LU, P.mT @ B, upper=False, unitriangular=True)
-    return linalg.solve_triangular(LU, Y, upper=True)
+    return P @ linalg.solve_triangular(LU.mH, Y, upper=True, unitriangular=True)
 
 
 composite("lu_solve")(lambda B, LU, pivots: linalg.lu_solve(LU, pivots, B))
@@ -334,24 +344,25 @@ def unit(V: Any) -> Any:
     return V / torch.sqrt((V * V.conj()).real.sum(-2, keepdim=True))
 
 
-def steady(V: Any, V_0: Any) -> Any:
-    """Complex columns turned so that the largest entry that torch makes real stays real."""
-    turn = torch.ones_like(at(V_0)[..., :1, :])
-    if V.is_complex():
-        V_0 = at(V_0)
-        row = (V_0.abs() + 2 * ((V_0.imag == 0) & (V_0.real != 0))).argmax(-2, keepdim=True)
-        turn = V.gather(-2, row) * V_0.gather(-2, row).conj()
-        turn = turn.conj() / torch.sqrt((turn * turn.conj()).real)
-    return turn
+def turn(V: Any, V_0: Any) -> Any:
+    """Factors of modulus 1 that give the columns torch's signs or phases: its largest real entry stays real."""
+    V_0 = at(V_0)
+    if not V.is_complex():
+        row = V_0.abs().argmax(-2, keepdim=True)
+        return torch.sign(at(V).gather(-2, row) * V_0.gather(-2, row))
+    real = (V_0.imag.abs() < 100 * torch.finfo(V_0.dtype).eps) & (V_0.real != 0)
+    row = (V_0.abs() + 2 * real).argmax(-2, keepdim=True)
+    phase = V_0.gather(-2, row) * V.gather(-2, row).conj()
+    return phase / torch.sqrt((phase * phase.conj()).real)
 
 
 def eigh_of(jet: Jet, func: Any, A: Jet, UPLO: str, wanted: slice = slice(None)) -> tuple[Jet, Any]:
     """Of the Hermitian matrix that the triangle ``UPLO`` says."""
     A = _mirrored(A, UPLO.upper() == "U")
-    eigenvalues, V_0 = linalg.eigh(A.value)
+    eigenvalues, V_0 = linalg.eigh(A.value, UPLO)
     values, X = diagonalised(jet, func, (V_0.mH @ A.components @ V_0).unbind(0), eigenvalues, wanted)
     V = unit(V_0 @ X)
-    return values, V * steady(V, V_0[..., wanted])
+    return values, V * turn(V, V_0[..., wanted])
 
 
 @rule(linalg.eigh)
@@ -372,34 +383,39 @@ def eig(jet: Jet, func: Any, A: Jet) -> Any:
     B = linalg.solve(V_0, A.components.to(V_0.dtype) @ V_0)
     values, X = diagonalised(jet, func, B.unbind(0), eigenvalues, slice(None))
     V = unit(V_0 @ X)
-    return types.linalg_eig((values, V * steady(V, V_0)))
+    return types.linalg_eig((values, V * turn(V, V_0)))
 
 
 composite(linalg.eigvals)(lambda A: linalg.eig(A).eigenvalues)
 
 
-@rule(linalg.svd)
-def svd(jet: Jet, func: Any, A: Jet, full_matrices: bool = True, *, driver: Any = None) -> Any:
-    """U S Vᴴ = A: the columns of (U; V) are eigenvectors of (0 A; Aᴴ 0) for the eigenvalues S, and of (U; −V) for −S."""
-    m, n = A.shape[-2:]
-    if m < n:
-        V, S, Uh = func(A.mH, full_matrices, driver=driver)
-        return types.linalg_svd((Uh.mH, S, V.mH))
-    if m > n:
-        if full_matrices:
-            raise unsupported(func, jet, "The singular vectors of a null space are not unique: use full_matrices=False.")
-        Q, R = linalg.qr(A)
-        U, S, Vh = func(R, driver=driver)
-        return types.linalg_svd((Q @ U, S, Vh))
-    U_0, S_0, Vh_0 = func(A.value, driver=driver)
+def jordan_wielandt(jet: Jet, func: Any, A: Jet) -> tuple[Any, Any, Any]:
+    """U, S, V of a square matrix: (U; V) are eigenvectors of (0 A; Aᴴ 0) for the eigenvalues S, and (U; −V) for −S."""
+    n = A.shape[-1]
+    U_0, S_0, Vh_0 = linalg.svd(A.value)
     W = torch.cat([torch.cat([U_0, U_0], -1), torch.cat([Vh_0.mH, -Vh_0.mH], -1)], -2) * 0.5**0.5
     C = A.components
     H = torch.cat([torch.cat([C * 0, C], -1), torch.cat([C.mH, C * 0], -1)], -2)
     S, X = diagonalised(jet, func, (W.mH @ H @ W).unbind(0), torch.cat([S_0, -S_0], -1), slice(n))
     both = W @ X
-    U, V = unit(both[..., :n, :]), unit(both[..., n:, :])
-    turn = steady(V, Vh_0.mH)
-    return types.linalg_svd((U * turn, S, (V * turn).mH))
+    return unit(both[..., :n, :]), S, unit(both[..., n:, :])
+
+
+@rule(linalg.svd)
+def svd(jet: Jet, func: Any, A: Jet, full_matrices: bool = True, *, driver: Any = None) -> Any:
+    """U S Vᴴ = A, by A = Q R or Aᴴ = Q R where it is not square."""
+    m, n = A.shape[-2:]
+    if m == n:
+        U, S, V = jordan_wielandt(jet, func, A)
+    elif full_matrices:
+        raise unsupported(func, jet, "The singular vectors of a null space are not unique: use full_matrices=False.")
+    else:
+        Q, R = linalg.qr(A if m > n else A.mH)
+        U, S, V = jordan_wielandt(jet, func, R if m > n else R.mH)
+        U, V = (Q @ U, V) if m > n else (U, Q @ V)
+    U_0, _, Vh_0 = func(at(A), False, driver=driver)
+    phase = turn(torch.cat([U, V], -2), torch.cat([U_0, Vh_0.mH], -2))
+    return types.linalg_svd((U * phase, S, (V * phase).mH))
 
 
 @composite(linalg.svdvals)
@@ -419,7 +435,7 @@ def torch_svd(A: Any, some: bool = True, compute_uv: bool = True) -> Any:
 def log_ratio(jet: Jet, A: Jet, LU: Tensor, pivots: Tensor) -> Any:
     """log(det A / det A₀) = tr log(1 + N) = Σ (−1)ᵉ⁻¹/e tr Nᵉ, a finite sum: N = A₀⁻¹(A − A₀) is nilpotent."""
     zero = torch.zeros_like(A.components[:1])
-    N = jet.like(torch.cat([zero, linalg.lu_solve(LU, pivots, A.components[1:])]))
+    N = jet.like(torch.cat([zero, eliminated(LU, pivots)(A.components[1:])]))
     total, powers = N.diagonal(dim1=-2, dim2=-1).sum(-1), {1: N}
     for e in range(2, jet.algebra.order + 1):
         a, b = powers[e // 2], powers[e - e // 2]

@@ -207,8 +207,8 @@ def out_of_place(func: Any) -> Any:
     return func
 
 
-def _in_place(jet: Jet, func: Any, twin: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
-    if twin is func:
+def _in_place(jet: Jet, func: Any, twin: Any, x: Any = None, *args: Any, **kwargs: Any) -> Any:
+    if twin is func or x is None:
         raise unsupported(func, jet, "It works in place; use a function that returns a new tensor.")
     before = x.like(x.components.clone()) if belongs(x, jet) else x
     args = tuple(before if a is x else a for a in args)

@@ -7,12 +7,13 @@ number, and a target shape gets the number of components in front.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from apolar.jet import Jet, belongs, jets, unsupported
+from apolar.jet import Jet, belongs, component_list, jets, unsupported
 from apolar.rules.registry import apply_linear, composite, linear, rule, stacked
 
 
@@ -137,39 +138,45 @@ def select(x: Tensor, dim: int, index: int) -> Tensor:
     return x.select(axis(x, dim), index)
 
 
+def retaken(x: Tensor, pieces: Sequence[Tensor], dim: int) -> tuple[Tensor, ...]:
+    """The same pieces as single views, which may be written to."""
+    starts = accumulate((p.shape[dim] for p in pieces), initial=0)
+    return tuple(x.narrow(dim, start, p.shape[dim]) for start, p in zip(starts, pieces, strict=False))
+
+
 @stacked("split", "split_with_sizes")
 def split(x: Tensor, split_size_or_sections: Any = None, dim: int = 0, *, split_size: Any = None) -> Any:
-    return x.split(split_size_or_sections if split_size is None else split_size, axis(x, dim))
+    return retaken(x, x.split(split_size_or_sections if split_size is None else split_size, axis(x, dim)), axis(x, dim))
 
 
 @stacked("chunk")
 def chunk(x: Tensor, chunks: int, dim: int = 0) -> Any:
-    return x.chunk(chunks, axis(x, dim))
+    return retaken(x, x.chunk(chunks, axis(x, dim)), axis(x, dim))
 
 
 @stacked("tensor_split")
 def tensor_split(x: Tensor, indices_or_sections: Any, dim: int = 0) -> Any:
-    return x.tensor_split(indices_or_sections, axis(x, dim))
+    return retaken(x, x.tensor_split(indices_or_sections, axis(x, dim)), axis(x, dim))
 
 
 @stacked("hsplit")
 def hsplit(x: Tensor, sections: Any) -> Any:
-    return x.tensor_split(sections, axis(x, 0 if x.ndim == 2 else 1))
+    return retaken(x, x.tensor_split(sections, axis(x, 0 if x.ndim == 2 else 1)), axis(x, 0 if x.ndim == 2 else 1))
 
 
 @stacked("vsplit")
 def vsplit(x: Tensor, sections: Any) -> Any:
-    return x.tensor_split(sections, axis(x, 0))
+    return retaken(x, x.tensor_split(sections, axis(x, 0)), axis(x, 0))
 
 
 @stacked("dsplit")
 def dsplit(x: Tensor, sections: Any) -> Any:
-    return x.tensor_split(sections, axis(x, 2))
+    return retaken(x, x.tensor_split(sections, axis(x, 2)), axis(x, 2))
 
 
 @stacked("unbind")
 def unbind(x: Tensor, dim: int = 0) -> Any:
-    return x.unbind(axis(x, dim))
+    return tuple(x.select(axis(x, dim), k) for k in range(x.shape[axis(x, dim)]))
 
 
 @composite("__iter__")
@@ -320,9 +327,8 @@ def setitem(jet: Jet, func: Any, x: Any, index: Any, new: Any) -> None:
         )  # fmt: skip
     if x.frozen:
         raise unsupported(func, jet, "Its tensor shares memory with another view: clone it first.")
-    values = list(new.components) if belongs(new, jet) else [new] + [0] * (jet.algebra.size - 1)
-    for component, v in zip(x.components, values, strict=True):
-        component[index] = v
+    for k, component in enumerate(component_list(new, jet)):
+        x.components[k][index] = component
 
 
 def _advanced(index: Any) -> bool:

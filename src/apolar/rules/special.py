@@ -96,9 +96,8 @@ def hypot(x: Any, y: Any) -> Any:
 def xlogy(jet: Jet, func: Any, x: Any, y: Any) -> Any:
     """x log y or x log(1 + y), and 0 where x is 0 and the logarithm is not finite."""
     shift = 1 if "1p" in func.__name__ else 0
-    at_x, at_y = value(x, jet), value(y, jet)
-    empty = (torch.as_tensor(at_x) == 0) & (torch.as_tensor(at_y) + shift == 0)
-    y = torch.where(empty, 1.0 - shift, torch.as_tensor(y))
+    x, y = (a if isinstance(a, Tensor) else torch.as_tensor(a, dtype=jet.dtype, device=jet.device) for a in (x, y))
+    y = torch.where((value(x, jet) == 0) & (value(y, jet) + shift == 0), 1.0 - shift, y)
     return x * (torch.log1p(y) if shift else torch.log(y))
 
 

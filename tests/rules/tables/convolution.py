@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Generator, Tensor, nn
 
 from ..case import Case, case, listed, seeded
-from ..points import normal, positive, separated
+from ..points import Maker, normal, positive, separated, uniform
 
 LINE, IMAGE, VOLUME = normal(2, 2, 7), normal(1, 2, 5, 4), normal(1, 2, 4, 3, 3)
 TIES = separated(1, 2, 6)
@@ -116,4 +116,61 @@ RESAMPLING = [
     case("affine_grid", lambda t: F.affine_grid(t, [1, 1, 2, 3], align_corners=False) ** 2, normal(1, 2, 3)),
 ]
 
-CASES: tuple[Case, ...] = listed(CONVOLUTIONS + PADDING + POOLING + RESAMPLING)
+
+def beside_pixels(*sizes: int, corners: bool = False) -> Maker:
+    """Two points per axis, a quarter of a pixel beside the centre of a pixel, up to two pixels outside of an image."""
+
+    def make(g: Generator) -> Tensor:
+        shape = (1,) + (2,) * len(sizes)
+        pixels = [torch.randint(-2, n + 2, shape, generator=g) + uniform(0.22, 0.28, *shape)(g) for n in reversed(sizes)]
+        scaled = zip(pixels, reversed(sizes))
+        return torch.stack([2 * p / (n - 1) - 1 if corners else (2 * p + 1) / n - 1 for p, n in scaled], -1)
+
+    return make
+
+
+SIZED = seeded(nn.ConvTranspose1d, 2, 4, 3, padding=1, groups=2, stride=2)
+MORE = [
+    case("bias alone", lambda b: F.conv2d(torch.ones(2, 1, 3, 3).double(), torch.ones(2, 1, 2, 2).double(), b) ** 2, normal(2)),
+    case("bias=", lambda x, b: F.conv2d(x, torch.ones(2, 2, 2, 2).double(), bias=b, stride=2) ** 2, IMAGE, normal(2)),
+    case("torch.convolution", lambda x, w, b: torch.convolution(x, w, b, [2, 1], [1, 0], [1, 1], False, [0, 0], 1), IMAGE, normal(3, 2, 2, 3), normal(3)),
+    case("torch.convolution transposed", lambda x, w: torch.convolution(x, w, None, [2, 1], [1, 0], [1, 1], True, [1, 0], 1), IMAGE, normal(2, 3, 2, 3)),
+    case("conv_transpose3d, all options", lambda x, w, b: F.conv_transpose3d(x, w, b, 2, 1, 1, 2, 2), VOLUME, normal(2, 1, 2, 2, 2), normal(2)),
+    case("conv_transpose2d without batch", F.conv_transpose2d, normal(2, 4, 3), normal(2, 3, 2, 2), normal(3)),
+    case("conv1d, complex", lambda x, w: torch.view_as_real(F.conv1d(torch.complex(x, x * x), torch.complex(w, w * w))), LINE, normal(3, 2, 3)),
+    case("conv1d of no samples", F.conv1d, normal(0, 2, 5), normal(3, 2, 3), normal(3)),
+    case("nn.Conv3d replicate", seeded(nn.Conv3d, 2, 4, 3, padding=1, padding_mode="replicate", groups=2, stride=2), VOLUME),
+    case("nn.ConvTranspose1d output size", lambda x: SIZED(x, output_size=[14]), LINE),
+    case("nn.Fold of nn.Unfold", lambda x: nn.Fold((4, 5), 2)(nn.Unfold(2)(x * x)) ** 2, normal(2, 1, 4, 5)),
+    case("F.fold without batch", lambda x: F.fold(x * x, (4, 4), 2), normal(8, 9)),
+    case("constant_pad_nd", lambda x: torch.constant_pad_nd(x * x, (1, 1, 2, 0), value=3.0) ** 2, IMAGE),
+    case("pad all axes", lambda x: F.pad(x * x, (1, 0, 0, 1), value=2) ** 2, normal(2, 3)),
+    case("nn.ReflectionPad3d", nn.ReflectionPad3d(1), normal(1, 1, 2, 2, 2)),
+    case("nn.ReplicationPad3d", nn.ReplicationPad3d(1), normal(1, 2, 2, 2)),
+    case("nn.CircularPad3d", nn.CircularPad3d(1), normal(1, 2, 2, 2)),
+    case("torch.max_pool1d", lambda x: torch.max_pool1d(x, 2) ** 2, TIES),
+    case("torch.max_pool2d", lambda x: torch.max_pool2d(x, 2) ** 2, PICTURE),
+    case("torch.max_pool3d", lambda x: torch.max_pool3d(x, 2) ** 2, separated(1, 2, 2, 3, 2)),
+    case("max_pool3d, all options, without batch", lambda x: F.max_pool3d(x, 2, 1, 1, 2) ** 2, separated(1, 4, 4, 4)),
+    case("max_unpool2d", lambda x: F.max_unpool2d(*F.max_pool2d(x, 2, return_indices=True), 2) ** 2, PICTURE),
+    case("max_unpool3d", lambda x: F.max_unpool3d(*F.max_pool3d(x, 2, return_indices=True), 2) ** 2, separated(1, 1, 2, 4, 4)),
+    case("adaptive_max_pool2d indices", lambda x: F.adaptive_max_pool2d(x, 2, return_indices=True)[0] ** 2, separated(2, 1, 4, 5)),
+    case("fractional_max_pool2d", lambda x: F.fractional_max_pool2d(x, 2, (2, 2), _random_samples=torch.full((1, 2, 2), 0.3).double()) ** 2, separated(1, 2, 5, 5)),
+    case("lp_pool3d", lambda x: F.lp_pool3d(x, 2, 2), positive(1, 1, 2, 4, 2)),
+    case("local_response_norm over three channels", lambda x: F.local_response_norm(x, 3, alpha=1.0), normal(2, 3, 4, 2)),
+    case("interpolate lanczos", lambda x: F.interpolate(x * x, size=(3, 7), mode="lanczos", antialias=True), IMAGE),
+    case("interpolate bicubic antialias", lambda x: F.interpolate(x * x, size=(3, 2), mode="bicubic", antialias=True), IMAGE),
+    case("interpolate bicubic corners", lambda x: F.interpolate(x * x, scale_factor=(1.7, 0.6), mode="bicubic", align_corners=True), IMAGE),
+    case("interpolate recomputed factor", lambda x: F.interpolate(x * x, scale_factor=(1.7, 0.6), mode="bilinear", recompute_scale_factor=True), IMAGE),
+    case("interpolate trilinear corners", lambda x: F.interpolate(x * x, scale_factor=1.5, mode="trilinear", align_corners=True), VOLUME),
+    case("interpolate nearest-exact 1-d", lambda x: F.interpolate(x * x, scale_factor=1.5, mode="nearest-exact"), LINE),
+    case("interpolate nearest-exact 3-d", lambda x: F.interpolate(x * x, size=3, mode="nearest-exact"), VOLUME),
+    case("interpolate area 1-d", lambda x: F.interpolate(x * x, scale_factor=0.5, mode="area"), LINE),
+    case("interpolate area 3-d", lambda x: F.interpolate(x * x, size=2, mode="area"), VOLUME),
+    case("nn.PixelUnshuffle", nn.PixelUnshuffle(2), normal(2, 1, 2, 4, 6)),
+    case("affine_grid 3-d", lambda t: F.affine_grid(t, [2, 1, 2, 3, 2], align_corners=True) ** 2, normal(2, 3, 4)),
+    *(case(f"grid_sample {mode} {padding}{' corners' * corners}", lambda x, g, options=(mode, padding, corners): F.grid_sample(x, g, *options), normal(1, 2, 5, 4), beside_pixels(5, 4, corners=corners)) for mode in ("bilinear", "nearest", "bicubic") for padding in ("zeros", "border", "reflection") for corners in (False, True)),
+    *(case(f"grid_sample 3-d {mode} {padding}", lambda x, g, options=(mode, padding, False): F.grid_sample(x, g, *options), normal(1, 2, 3, 4, 3), beside_pixels(3, 4, 3)) for mode in ("bilinear", "nearest") for padding in ("zeros", "border", "reflection")),
+]  # fmt: skip
+
+CASES: tuple[Case, ...] = listed(CONVOLUTIONS + PADDING + POOLING + RESAMPLING + MORE)

@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
+from torch import Tensor
 
 from ..case import Case, analytic, case, listed
 from ..points import normal, positive
@@ -75,4 +78,40 @@ COMPLEX = [
     case("real of a real tensor", lambda x: torch.real(x) * torch.conj(x), A),
 ]
 
-CASES: tuple[Case, ...] = listed(SUMS + COMPLEX)
+
+def curve(x: Tensor) -> Tensor:
+    """A complex function of real numbers that is never 0."""
+    return torch.complex(x * x + 0.5, x + 1)
+
+
+def parts(z: Tensor) -> Tensor:
+    """Real and imaginary part on a new last axis."""
+    return torch.view_as_real(z.resolve_conj()) if z.is_complex() else z
+
+
+def transforms(suffix: str) -> dict[str, Callable[..., Tensor]]:
+    """The Fourier transforms of one axis, of two (2), of all (n)."""
+    return {name: getattr(torch.fft, name + suffix) for name in ("fft", "ifft", "irfft", "hfft", "rfft", "ihfft")}
+
+
+HANN = torch.hann_window(8).double()
+
+MORE = [
+    *(case(f"{name} of axis 0", lambda x, f=f, real=name in ("rfft", "ihfft"): parts(f(x * x if real else curve(x), 5, 0, "ortho")), A) for name, f in transforms("").items()),
+    *(case(f"{name}2 of axes", lambda x, f=f, real=name in ("rfft", "ihfft"): parts(f(x * x if real else curve(x), (3, 2), (0, -1), "forward")), C) for name, f in transforms("2").items()),
+    *(case(f"{name}n of the last axes", lambda x, f=f, real=name in ("rfft", "ihfft"): parts(f(x * x if real else curve(x), s=(3, 2))), C) for name, f in transforms("n").items()),
+    case("stft of a batch", lambda x: parts(torch.stft(x * x, 8, 3, 6, torch.hann_window(6).double(), normalized=True, onesided=False, return_complex=True)), normal(2, 20)),
+    case("istft", lambda x: torch.istft(torch.stft(x * x, 8, 2, window=HANN, return_complex=True) ** 2, 8, 2, window=HANN, length=20), normal(2, 20)),
+    case("Tensor.istft", lambda x: ((x * x).stft(8, 2, window=HANN, return_complex=True) ** 2).istft(8, 2, window=HANN), normal(20)),
+    case("abs of a complex 0-d tensor", lambda x: abs(curve(x)), normal()),
+    case("abs where it stays 0", lambda x: torch.fft.fft(x - x.mean()).abs()[1:] + torch.complex(x * 0, x * 0).abs()[1:], positive(4)),
+    case("sgn of a complex tensor", lambda x: parts(torch.sgn(curve(x))), A),
+    case("polar, angle alone", lambda a: parts(torch.polar(torch.ones(3).double(), a)), normal(3)),
+    case("complex with a constant", lambda x: parts(torch.complex(real=x, imag=torch.ones(3).double()) ** 2), normal(3)),
+    case("conjugate transposes", lambda x: parts(curve(x).mH @ curve(x) + torch.adjoint(curve(x)) @ curve(x)), A),
+    case("complex linear layer", lambda x, w: parts(torch.nn.functional.linear(curve(x), curve(w), curve(w)[:, 0])), normal(3, 2), normal(2, 2)),
+    case("part written in place", lambda x: (lambda z: (z.real.mul_(2), parts(z))[1])(curve(x)), A),
+    case("complex vector norms", lambda x: torch.linalg.vector_norm(curve(x), dim=0) + torch.linalg.vector_norm(curve(x), 3, 0), A),
+]  # fmt: skip
+
+CASES: tuple[Case, ...] = listed(SUMS + COMPLEX + MORE)
