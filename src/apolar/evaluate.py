@@ -68,15 +68,14 @@ def evaluate(
     """
     wanted = _operators(operators)
     coordinates = wanted[0].coordinates
-    tensors = (points,) if isinstance(points, Tensor) else tuple(points)
-    _check_points(tensors)
+    tensors = check_points(points)
     batch = tuple(tensors[0].shape[:-1])
     if directions is not None:
         seeds = _bound(tensors, coordinates, directions)
     elif not isinstance(points, Tensor) and len(tensors) == len(coordinates):
+        tensors = _broadcast(tensors)
         seeds = [[torch.ones_like(x) if j == k else None for j in range(len(tensors))] for k, x in enumerate(tensors)]
-        if not all(x.ndim and x.shape[-1] == 1 for x in tensors):
-            batch = tuple(torch.broadcast_shapes(*(x.shape for x in tensors)))
+        batch = tuple(tensors[0].shape[:-1] if tensors[0].shape[-1:] == (1,) else tensors[0].shape)
     else:
         seeds = _axes(tensors, coordinates)
     if chunk_size is None:
@@ -125,32 +124,45 @@ def read(over: Algebra, output: Tensor, operator: Operator, level: int) -> Tenso
     return total
 
 
-def run(f: Callable[..., Any], jets: Sequence[Jet], points: Sequence[Tensor]) -> Any:
-    """f(*jets), with what can go wrong said in apolar's words."""
-    try:
-        output = f(*jets)
-    except ApolarError:
-        raise
-    except Exception as error:
-        raise FunctionError(f"f failed with {type(error).__name__}: {error}. {_blame(f, points)}") from error
-    for leaf in tree_leaves(output):
-        if not isinstance(leaf, Tensor):
-            raise FunctionError(
-                f"f must return a tensor, or a tuple, list or dictionary of tensors; got {type(leaf).__name__}. "
-                "Make the result with torch functions and return it."
-            )
+def run(f: Callable[..., Any], inputs: Sequence[Tensor], points: Sequence[Tensor]) -> Any:
+    """f(*inputs), with what can go wrong said in apolar's words."""
+    output = call(f, inputs, points)
+    leaves = tree_leaves(output)
+    wrong = [type(leaf).__name__ for leaf in leaves if not isinstance(leaf, Tensor)]
+    if wrong or not leaves:
+        raise FunctionError(
+            "f must return a tensor, or a tuple, list or dictionary of tensors; got "
+            f"{wrong[0] if wrong else f'an empty {type(output).__name__}'}. Make the result with torch functions and return it."
+        )
     return output
 
 
-def _blame(f: Callable[..., Any], points: Sequence[Tensor]) -> str:
-    """Whether the function fails on plain tensors as well."""
+def call(f: Callable[..., Any], inputs: Sequence[Any], points: Sequence[Tensor]) -> Any:
+    """f(*inputs); a failure is a FunctionError that says whether f fails on plain points as well."""
+    try:
+        return f(*inputs)
+    except ApolarError:
+        raise
+    except Exception as error:
+        plain = _failure(f, points)
+        if plain is not None:
+            shapes = ", ".join(str(tuple(x.shape)) for x in points)
+            raise FunctionError(
+                f"f fails on plain tensors of shape {shapes}: {type(plain).__name__}: {plain}. Mend f first."
+            ) from error
+        raise FunctionError(
+            f"f works on plain tensors but failed here with {type(error).__name__}: {error}. Apolar is in the way: please report "
+            "the line that fails."
+        ) from error
+
+
+def _failure(f: Callable[..., Any], points: Sequence[Tensor]) -> Exception | None:
     try:
         with torch.no_grad():
             f(*points)
-    except Exception:
-        shapes = ", ".join(str(tuple(x.shape)) for x in points)
-        return f"It fails in the same way on plain tensors of shape {shapes}: mend f first."
-    return "On plain tensors it works, so apolar is in the way: please report the line that fails."
+    except Exception as error:
+        return error
+    return None
 
 
 # ------------------------------------------------------------------------------------------------------ what is asked for
@@ -172,14 +184,26 @@ def _operators(operators: Sequence[Operator | float]) -> list[Operator]:
     return wanted
 
 
-def _check_points(points: Sequence[Tensor]) -> None:
-    for x in points:
+def check_points(points: Any) -> tuple[Tensor, ...]:
+    """The tensors that hold the points; they must be finite floating point numbers."""
+    tensors = tuple(points) if isinstance(points, (tuple, list)) else (points,)
+    for x in tensors:
         if not isinstance(x, Tensor):
             raise DtypeError(f"the points must be tensors, got {type(x).__name__}: use torch.tensor(...)")
         if not (x.is_floating_point() or x.is_complex()):
             raise DtypeError(f"the points must be floating point, got {x.dtype}: use X.double() or X.float()")
         if watched(x) and not torch.isfinite(x).all():
             raise NonFiniteError(f"the points contain {int((~torch.isfinite(x)).sum())} entries that are NaN or infinite")
+    if not tensors:
+        raise ShapeError("evaluate needs points, got an empty sequence")
+    return tensors
+
+
+def _broadcast(tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    try:
+        return tuple(torch.broadcast_tensors(*tensors)) if len(tensors) > 1 else tuple(tensors)
+    except RuntimeError as error:
+        raise ShapeError(f"coordinates of shapes {[tuple(x.shape) for x in tensors]} do not broadcast") from error
 
 
 def watched(*tensors: Any) -> bool:
@@ -206,7 +230,8 @@ def _wrong_axis(points: Sequence[Tensor], coordinates: Coordinates) -> str:
     width = points[0].shape[-1] if points[0].ndim else 0
     advice = "Reshape the points to (..., number of coordinates)"
     if len(points) == 1 and 0 < width <= 20:
-        names = " ".join([*coordinates.names, "t", "u", "v"][:width]) if width <= 6 else "x1 x2 …"
+        unused = (n for n in ("t", "x", "y", "z", *(f"x{i}" for i in range(1, 50))) if n not in coordinates.names)
+        names = " ".join([*coordinates.names, *unused][:width])
         advice = f"If the points are right, name every coordinate: ap.coordinates({names!r})"
     return (
         f"the operators live in coordinates {coordinates}, so the points need a last axis of {len(coordinates)}; "
@@ -225,15 +250,15 @@ def _bound(
     x = points[0]
     try:
         return [[torch.as_tensor(directions[n], dtype=x.dtype, device=x.device).expand_as(x) for n in coordinates.names]]
-    except RuntimeError as error:
-        shapes = {name: tuple(torch.as_tensor(v).shape) for name, v in directions.items()}
-        raise ShapeError(f"directions of shape {shapes} do not broadcast to the points, {tuple(x.shape)}") from error
+    except (RuntimeError, TypeError, ValueError) as error:
+        found = {name: tuple(v.shape) if isinstance(v, Tensor) else v for name, v in directions.items()}
+        raise ShapeError(f"directions must be tensors that broadcast to the points, {tuple(x.shape)}; got {found}") from error
 
 
 # -------------------------------------------------------------------------------------------------------------- row by row
 
-_independent: weakref.WeakKeyDictionary[Any, bool] = weakref.WeakKeyDictionary()
-"""Functions that were seen to treat rows independently, with the mode (training or not) that they had."""
+_independent: weakref.WeakKeyDictionary[Any, set[Any]] = weakref.WeakKeyDictionary()
+"""Functions that were seen to treat rows independently: for how many batch axes of how many, with which of their modules in training."""
 
 
 def check_rows(f: Callable[..., Any], points: Sequence[Tensor], output: Any, batch: tuple[int, ...]) -> None:
@@ -242,45 +267,72 @@ def check_rows(f: Callable[..., Any], points: Sequence[Tensor], output: Any, bat
         if tuple(leaf.shape[: len(batch)]) != batch:
             raise RowCouplingError(
                 f"f must return one row for each point: points {tuple(points[0].shape)} need a result {(*batch, 'k')}, got "
-                f"{tuple(leaf.shape)}. If f sums over its points, use ap.grad, ap.jacobian or ap.hessian; if it takes one "
-                "point, use torch.func.vmap(f)."
-            ) from None
-    mode = getattr(f, "training", False)
-    if not watched(*points) or not batch or batch[0] < 2 or _seen(f) == mode:
+                f"{tuple(leaf.shape)}. If f sums over its points, use ap.grad, ap.jacobian or ap.hessian; if it takes a single "
+                "point, evaluate at one point and batch that: torch.func.vmap(lambda x: ap.evaluate(f, x, ...))(X)."
+            )
+    if not watched(*points) or all(n < 2 for n in batch):
         return
-    if _rows_depend(f, points, batch[0]):
+    trial = (len(batch), points[0].ndim, _modes(f))
+    try:
+        seen = _independent.setdefault(f, set())
+    except TypeError:
+        seen = set()
+    if trial not in seen and _rows_depend(f, points, batch):
         raise RowCouplingError(
             "f mixes rows: the result of a point changes when other points change, so its derivative with respect to its own "
             "coordinates is not defined. Batch normalisation in training mode does so (call .eval()), and so do means or "
             "sums over the first axis. For functions of all points together use ap.grad, ap.jacobian or ap.hessian."
         )
-    try:
-        _independent[f] = mode
-    except TypeError:
-        pass
+    seen.add(trial)
 
 
-def _seen(f: Callable[..., Any]) -> bool | None:
-    try:
-        return _independent.get(f)
-    except TypeError:
-        return None
+def _modes(f: Any) -> tuple[bool, ...]:
+    """Which modules that f can reach by itself, its closure, its arguments or its globals are in training mode."""
+    held = [f, getattr(f, "__self__", None), *getattr(f, "args", ()), *(getattr(f, "keywords", None) or {}).values()]
+    code = getattr(f, "__code__", None)
+    if code is not None:
+        held += [f.__globals__.get(name) for name in code.co_names]
+        for cell in f.__closure__ or ():
+            try:
+                held.append(cell.cell_contents)
+            except ValueError:
+                continue
+    return tuple(m.training for h in held if isinstance(h, torch.nn.Module) for m in h.modules())
 
 
-def _rows_depend(f: Callable[..., Any], points: Sequence[Tensor], rows: int) -> bool:
-    """Whether the second half of the results changes when the first half of the points does; random functions pass."""
+def _rows_depend(f: Callable[..., Any], points: Sequence[Tensor], batch: tuple[int, ...]) -> bool:
+    """Whether, along a batch axis, one half of the results changes when the other half of the points does.
+
+    Random functions pass: two runs of them differ anyway.
+    """
     with torch.no_grad():
-        before = torch.get_rng_state()
+        before = _random_state(points)
         plain = tree_leaves(f(*points))
-        if not torch.equal(before, torch.get_rng_state()):
+        if before != _random_state(points):
             return False
-        half = rows // 2
-        moved = [torch.cat([x[-1:].expand(half, *x.shape[1:]), x[half:]]) if x.ndim and x.shape[0] == rows else x for x in points]
-        changed = tree_leaves(f(*moved))
-    return any(
-        not torch.allclose(a[half:], b[half:], rtol=1e-4, atol=1e-5 * _scale(a), equal_nan=True)
-        for a, b in zip(plain, changed, strict=True)
-    )
+        for axis, rows in enumerate(batch):
+            for moved, kept in _halves(rows):
+                index = torch.arange(rows, device=points[0].device)
+                index[moved] = index[kept][-1]
+                changed = tree_leaves(f(*(x.index_select(axis, index) for x in points)))
+                for a, b in zip(plain, changed, strict=True):
+                    still = slice(kept.start, kept.stop)
+                    a, b = a.movedim(axis, 0)[still], b.movedim(axis, 0)[still]
+                    if not torch.allclose(a, b, rtol=1e-4, atol=1e-5 * _scale(a), equal_nan=True):
+                        return True
+    return False
+
+
+def _halves(rows: int) -> list[tuple[slice, slice]]:
+    first, second = slice(0, rows // 2), slice(rows // 2, rows)
+    return [(first, second), (second, first)] if rows > 1 else []
+
+
+def _random_state(points: Sequence[Tensor]) -> list[list[int]]:
+    states = [torch.get_rng_state()]
+    if any(x.is_cuda for x in points):
+        states.append(torch.cuda.get_rng_state(points[0].device))
+    return [state.tolist() for state in states]
 
 
 def _scale(x: Tensor) -> float:

@@ -1,8 +1,8 @@
 """Fields: unknown functions of the coordinates and what is computed from them, recorded while an equation runs once.
 
-Below ``residual``, above ``evaluate``. A field is a node of an expression; ``needs`` says which operators of the unknown
-functions it rests on, ``value`` what it is where their tensors are known. The derivative of a non-linear expression is the
-same expression on jets whose components are operators of the unknown functions: no rule of differentiation is written here.
+Below ``residual``, above ``evaluate``. A field is a node of an expression; ``needs`` says which operators of the unknowns
+it rests on, ``value`` what it is where the tensors of these are known (``values``). The derivative of a non-linear
+expression is the same expression on jets whose components are operators of the unknowns: no rule of differentiation here.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 
 from apolar.algebra import Algebra, algebra
 from apolar.errors import ApolarError, CoordinateError, FunctionError, OperatorError, RowCouplingError
-from apolar.evaluate import check_rows, lift, read
+from apolar.evaluate import read
 from apolar.jet import Jet, new_level
 from apolar.operators import Coordinates, Monomial, Operator, exact
 from apolar.rules.registry import KINDS, spellings
@@ -56,10 +56,13 @@ class Field:
             CoordinateError: no such coordinate.
             OperatorError: an order that is not 0, 1, 2, …
         """
-        symbol = name if isinstance(name, Operator) else self._symbol(name)
-        if symbol is None:
-            raise CoordinateError(self._unknown(str(name)))
-        return self.differentiated(self.space.coordinates.one * symbol**order)
+        coordinates = self.space.coordinates
+        if isinstance(name, Operator):
+            return self.differentiated(coordinates.one * name**order)
+        one = coordinates[name] if name in coordinates.names else symbol(name, coordinates)
+        if one is None:
+            raise CoordinateError(self._unknown(name))
+        return self.differentiated(one**order)
 
     @property
     def laplacian(self) -> Field:
@@ -84,23 +87,13 @@ class Field:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
-        symbol = self._symbol(name)
-        if symbol is not None:
-            return self.differentiated(symbol)
+        found = symbol(name, self.space.coordinates)
+        if found is not None:
+            return self.differentiated(found)
         method = getattr(Tensor, name, None)
         if len(name) > 2 and KINDS.get(method, "metadata") not in ("metadata", "refused"):
             return lambda *args, **kwargs: record(self.space, method, (self, *args), kwargs)
         raise CoordinateError(self._unknown(name))
-
-    def _symbol(self, name: str) -> Operator | None:
-        """∂x∂t for "xt"; None where the name is not made of coordinates."""
-        names = self.space.coordinates.names
-        if name in names and len(readings(name, names)) == 1:
-            return self.space.coordinates[name]
-        found = readings(name, names) if name else frozenset()
-        if len(found) > 1:
-            raise CoordinateError(f'"{name}" can be read in {len(found)} ways in {self.space.coordinates}: use .d(name, order)')
-        return Operator({monomial: Fraction(1) for monomial in found}, self.space.coordinates) if found else None
 
     def _unknown(self, name: str) -> str:
         return (
@@ -240,7 +233,9 @@ def record(space: Space, function: Any, args: tuple[Any, ...], kwargs: dict[str,
     """The call of a function on fields, where it can be repeated on tensors."""
     name = getattr(function, "__name__", str(function))
     if function in (torch.autograd.grad, torch.autograd.backward):
-        raise OperatorError("inside of a residual a derivative is written u.x or u.d('x'), not torch.autograd.grad(u, x)")
+        raise OperatorError(
+            "inside of a residual a derivative is written u.x or u.d('x'), not torch.autograd.grad(u, x)"
+        )
     if name.endswith("_") and not name.endswith("__"):
         raise OperatorError(f"{name} works in place, and a field has no memory: use {name[:-1]}")
     for other in tree_leaves((args, kwargs)):
@@ -264,6 +259,21 @@ def readings(text: str, names: tuple[str, ...]) -> frozenset[Monomial]:
         if text.startswith(name)
         for rest in readings(text[len(name) :], names)
     )
+
+
+@lru_cache(maxsize=4096)
+def symbol(name: str, coordinates: Coordinates) -> Operator | None:
+    """∂x∂t for "xt"; None where the name is not made of coordinates."""
+    found = readings(name, coordinates.names) if name else frozenset()
+    if len(found) > 1:
+        raise CoordinateError(f'"{name}" can be read in {len(found)} ways in {coordinates}: use .d(name, order)')
+    return Operator({monomial: Fraction(1) for monomial in found}, coordinates) if found else None
+
+
+@lru_cache(maxsize=4096)
+def product(p: Operator, q: Operator) -> Operator:
+    """p · q, remembered: an equation multiplies the same operators in every call."""
+    return p * q
 
 
 # -------------------------------------------------------------------------------------------------------------- the nodes
@@ -306,13 +316,18 @@ class Sum(Field):
     def differentiated(self, operator: Operator) -> Sum:
         """P(∂) of every summand; the linear part stays one operator for every unknown."""
         number = operator.terms.get((0,) * len(self.space.coordinates), Fraction(0))
-        forms = {j: form * operator for j, form in self.forms.items()}
-        fields = [(c, x if isinstance(x, Field) else Sum(self.space, {}, terms=((Fraction(1), x),))) for c, x in self.terms]
-        moved = tuple((c, Derivative(self.space, operator, x) if isinstance(x, Sum) else x.differentiated(operator)) for c, x in fields)
+        forms = {j: product(form, operator) for j, form in self.forms.items()}
+        fields = [
+            (c, x if isinstance(x, Field) else Sum(self.space, {}, terms=((Fraction(1), x),))) for c, x in self.terms
+        ]
+        moved = tuple(
+            (c, Derivative(self.space, operator, x) if isinstance(x, Sum) else x.differentiated(operator))
+            for c, x in fields
+        )
         return Sum(self.space, forms, self.constant * number, moved)
 
     def needs(self, basis: tuple[Operator, ...]) -> Iterator[tuple[Any, tuple[Operator, ...]]]:
-        yield from ((p * form, basis) for form in self.forms.values() for p in basis)
+        yield from ((product(p, form), basis) for form in self.forms.values() for p in basis)
         yield from ((x, basis) for _, x in self.terms if isinstance(x, Field))
 
     def value(self, values: Values) -> Any:
@@ -364,7 +379,9 @@ class Call(Field):
     def __repr__(self) -> str:
         words = [_describe(x) for x in self.args]
         if self.function in IN_WORDS and len(words) == 2:
-            words = [f"({w})" if isinstance(x, Sum) and (" + " in w or " - " in w) else w for x, w in zip(self.args, words)]
+            words = [
+                f"({w})" if isinstance(x, Sum) and (" + " in w or " - " in w) else w for x, w in zip(self.args, words)
+            ]
             return f" {IN_WORDS[self.function]} ".join(words)
         words += [f"{name}={_describe(x)}" for name, x in self.kwargs.items()]
         return f"{getattr(self.function, '__name__', self.function)}({', '.join(words)})"
@@ -397,24 +414,25 @@ class Derivative(Field):
         return Derivative(self.space, operator * self.operator, self.field)
 
     def _algebra(self, basis: tuple[Operator, ...]) -> Algebra:
-        return algebra(*(p * self.operator for p in basis))
+        return algebra(*(product(p, self.operator) for p in basis))
 
     def needs(self, basis: tuple[Operator, ...]) -> Iterator[tuple[Any, tuple[Operator, ...]]]:
         yield self.field, self._algebra(basis).basis
 
     def value(self, values: Values) -> Any:
-        parts = self._parts(values)
+        parts = self.parts(values)
         if values.over is None:
-            values.check_rows(self, parts[0])
+            values.refuse_coupling(self, parts[0])
         return values.lifted(parts)
 
-    def _parts(self, values: Values) -> list[Tensor]:
+    def parts(self, values: Values) -> list[Tensor]:
+        """P(∂) of the expression under every operator of the basis."""
         over = self._algebra(values.basis)
-        jets = Values(self.space, values.results, values.points, over)
+        jets = values.jets(over)
         y = jets(self.field)
         if not (isinstance(y, Jet) and y.level == jets.level):
             y = y + values.number(0.0)
-        return [read(over, y, p * self.operator, jets.level) for p in values.basis]
+        return [read(over, y, product(p, self.operator), jets.level) for p in values.basis]
 
     def __repr__(self) -> str:
         return f"({self.operator!r}) [{self.field!r}]"
@@ -455,120 +473,10 @@ def _describe(x: Any) -> str:
     return f"{kind}{tuple(x.shape) if x.ndim else ''}"
 
 
-# ------------------------------------------------------------------------------------------------------------- the values
-
-
-class Values:
-    """What fields stand for: the tensors of an evaluation, or jets over an algebra that are made of them.
-
-    Attributes:
-        results: what an evaluation found, by operator: all unknowns on the last axis.
-        points: where it was evaluated: ``(..., d)``, or a sequence of tensors.
-        over: the algebra of the jets; None for plain tensors.
-    """
-
-    def __init__(
-        self, space: Space, results: dict[Operator, Tensor], points: Tensor | Sequence[Tensor], over: Algebra | None = None
-    ) -> None:
-        self.space, self.results, self.points, self.over = space, results, points, over
-        self.level = 0 if over is None else new_level()
-        self.like = next(iter(results.values()))
-        self._known: dict[int, Any] = {}
-
-    @property
-    def basis(self) -> tuple[Operator, ...]:
-        """The operators of the components."""
-        return (self.space.coordinates.one,) if self.over is None else self.over.basis
-
-    def __call__(self, tree: Any) -> Any:
-        """A nest of fields, tensors and other things, with tensors or jets in the place of the fields."""
-        return tree_map(self._leaf, tree)
-
-    def _leaf(self, x: Any) -> Any:
-        if isinstance(x, Field):
-            if id(x) not in self._known:
-                self._known[id(x)] = x.value(self)
-            return self._known[id(x)]
-        if self.over is not None and isinstance(x, Tensor):
-            self.refuse_varying(x)
-        return x
-
-    def lifted(self, components: list[Tensor]) -> Tensor:
-        """A tensor, or a jet, from its components over the basis."""
-        return components[0] if self.over is None else Jet(torch.stack(components), self.over, self.level)
-
-    def unknown(self, j: int, form: Operator) -> Tensor:
-        """P(∂) of an unknown."""
-        columns = [self.results[p * form] for p in self.basis]
-        single = len(self.space.unknowns) == 1
-        return self.lifted(columns if single else [c[..., j : j + 1] for c in columns])
-
-    def coordinate(self, j: int) -> Tensor:
-        """One coordinate, in the shape of an unknown."""
-        d = len(self.space.coordinates)
-        if not isinstance(self.points, Tensor) and len(self.points) == d:
-            x = self.points[j]
-        else:
-            joined = self.points if isinstance(self.points, Tensor) else torch.cat(list(self.points), -1)
-            x = joined[..., j : j + 1] if self.like.ndim == joined.ndim else joined[..., j]
-        moves = [torch.ones_like(x) if k == j else None for k in range(d)]
-        return x if self.over is None else lift(self.over, x, moves, self.level)
-
-    def number(self, value: float) -> Tensor:
-        """A number as a field that is the same everywhere."""
-        like = self.like if len(self.space.unknowns) == 1 else self.like[..., :1]
-        return torch.full_like(like, value)
-
-    @property
-    def batch(self) -> tuple[int, ...]:
-        """The axes of the points."""
-        first = self.points if isinstance(self.points, Tensor) else self.points[0]
-        return tuple(self.like.shape[:-1] if self.like.ndim == first.ndim else self.like.shape)
-
-    def refuse_varying(self, x: Tensor) -> None:
-        """A coefficient that has a row for each point would need a derivative of its own."""
-        rows = zip(reversed(range(self.like.ndim)), reversed(x.shape))
-        if any(axis < len(self.batch) and size == self.like.shape[axis] > 1 for axis, size in rows):
-            raise OperatorError(
-                f"a derivative was taken of an expression with a tensor {tuple(x.shape)} that has a row for each point, so "
-                "that its own derivative is needed: write it as a function of u.coords.x, or keep it outside of the derivative."
-            )
-
-    def check_rows(self, derivative: Derivative, part: Tensor) -> None:
-        """Refuse the derivative of an expression that mixes points, such as u - u.mean()."""
-        single = isinstance(self.points, Tensor)
-        points = [self.points] if isinstance(self.points, Tensor) else list(self.points)
-
-        def again(*tensors: Tensor) -> Tensor:
-            results = dict(zip(self.results, tensors))
-            moved = tensors[len(results) :]
-            return derivative._parts(Values(self.space, results, moved[0] if single else moved))[0]
-
-        try:
-            check_rows(again, [*self.results.values(), *points], part, self.batch)
-        except RowCouplingError:
-            raise OperatorError(
-                f"{derivative!r} has no meaning point by point, because the expression mixes points: differentiate first, "
-                "then take means or sums."
-            ) from None
-
-
-def needed(fields: Sequence[Field], one: Operator) -> tuple[Operator, ...]:
-    """All operators of unknowns that the fields rest on, in the order in which they appear."""
-    found: dict[Operator, None] = {}
-    waiting: list[tuple[Any, tuple[Operator, ...]]] = [(field, (one,)) for field in reversed(fields)]
-    seen: set[tuple[int, tuple[Operator, ...]]] = set()
-    while waiting:
-        item, basis = waiting.pop()
-        if isinstance(item, Operator):
-            found[item] = None
-        elif (id(item), basis) not in seen:
-            seen.add((id(item), basis))
-            waiting += reversed(list(item.needs(basis)))
-    return tuple(found)
-
-
 RESERVED = frozenset(
-    name for node in (Field, Sum, Call, Coordinate, Derivative) for name in (*dir(node), *node.__annotations__) if name[0] != "_"
+    name
+    for node in (Field, Sum, Call, Coordinate, Derivative)
+    for name in (*dir(node), *node.__annotations__)
+    if name[0] != "_"
 )
 """What a field has of its own; coordinates that spell one of these could not be told from it."""

@@ -12,6 +12,7 @@ from fractions import Fraction
 from functools import cached_property
 from math import isfinite
 from numbers import Rational, Real
+from typing import Any
 
 from apolar.errors import CoordinateError, OperatorError
 
@@ -29,7 +30,7 @@ def exact(number: object) -> Fraction:
     (Fraction(1, 2), Fraction(3, 1))
     """
     if isinstance(number, Rational):
-        return Fraction(number.numerator, number.denominator)
+        return Fraction(int(number.numerator), int(number.denominator))
     if isinstance(number, Real) and isfinite(number):
         return Fraction(float(number))
     raise OperatorError(
@@ -116,7 +117,11 @@ def coordinates(names: str | list[str] | tuple[str, ...]) -> Coordinates:
     >>> dt - 0.1 * (dx**2 + dy**2)
     -0.1 ∂x² - 0.1 ∂y² + ∂t
     """
-    return Coordinates(tuple(names.replace(",", " ").split() if isinstance(names, str) else names))
+    if isinstance(names, str):
+        names = names.replace(",", " ").split()
+    if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
+        raise CoordinateError(f'names are a text such as "x y t" or a list of texts, got {names!r}')
+    return Coordinates(tuple(names))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -137,6 +142,9 @@ class Operator:
     def __post_init__(self) -> None:
         object.__setattr__(self, "terms", {m: c for m, c in self.terms.items() if c})
         object.__setattr__(self, "_hash", hash((frozenset(self.terms.items()), self.coordinates)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Operator, (dict(self.terms), self.coordinates)
 
     @cached_property
     def order(self) -> int:

@@ -1,6 +1,6 @@
 """Residuals of differential equations, written as Python: the derivatives that they need are found by running them once.
 
-Above ``evaluate`` and ``fields``. The equation is run on fields; linear combinations of derivatives with numbers as
+Above ``evaluate``, ``fields`` and ``values``. The equation is run on fields; linear combinations of derivatives with numbers as
 coefficients become single operators; one evaluation finds all of them, and the rest of the equation is repeated on tensors.
 """
 
@@ -20,9 +20,10 @@ from torch.utils._pytree import tree_leaves, tree_map
 from apolar.algebra import Algebra, algebra
 from apolar.errors import CoordinateError, FunctionError, OperatorError, ShapeError
 from apolar.evaluate import evaluate
-from apolar.fields import RESERVED, Field, Space, Sum, Values, needed, readings
+from apolar.fields import RESERVED, Field, Space, Sum, readings
 from apolar.operators import Coordinates, Operator
 from apolar.operators import coordinates as system
+from apolar.values import Values, needed
 
 
 def residual(
@@ -154,7 +155,9 @@ class Residual:
             results = tuple(y * float(sum(p.terms.values(), Fraction(0))) for p in operators)
         first = results[0]
         if not isinstance(first, Tensor):
-            raise FunctionError(f"the unknowns must be one tensor, with a column for each; f returned {type(first).__name__}")
+            raise FunctionError(
+                f"the unknowns must be one tensor, with a column for each; f returned {type(first).__name__}"
+            )
         if self.outputs is not None and first.shape[-1:] != (len(self.outputs),):
             raise ShapeError(
                 f"the unknowns are ({', '.join(self.outputs)}), so that f must return (..., {len(self.outputs)}); "

@@ -1,8 +1,8 @@
 """Derivatives from samples at Chebyshev nodes: for every function that is smooth near the point.
 
 With nodes xⱼ = cos(π(j + ½)/n), the interpolating polynomial is p(s) = Σₘ cₘ Tₘ(s/r),
-cₘ = (2 − δₘ₀)/n · Σⱼ g(r xⱼ) Tₘ(xⱼ), and g⁽ᵏ⁾(0) ≈ p⁽ᵏ⁾(0) = r⁻ᵏ Σₘ cₘ Tₘ⁽ᵏ⁾(0): geometric convergence in n for analytic
-g, rounding noise of about ε (n/r)ᵏ, since the point lies in the middle of the interval.
+cₘ = (2 − δₘ₀)/n · Σⱼ g(r xⱼ) Tₘ(xⱼ), and g⁽ᵏ⁾(0) ≈ p⁽ᵏ⁾(0) = r⁻ᵏ Σₘ cₘ Tₘ⁽ᵏ⁾(0): geometric convergence in n for
+analytic g, rounding noise of about ε (n/r)ᵏ, since the point lies in the middle of the interval.
 
 Source: Trefethen, Approximation Theory and Approximation Practice, chapters 3 and 21.
 """
@@ -38,7 +38,7 @@ def tables(nodes: int, order: int) -> tuple[Tensor, Tensor, Tensor]:
     return torch.from_numpy(x), torch.from_numpy(coefficients), torch.from_numpy(np.stack(at_zero))
 
 
-def sample(g: Callable[[float], Tensor], rung: tuple[float, int], order: int) -> list[Tensor]:
+def sample(g: Callable[[float], Tensor], rung: tuple[float, int], order: int) -> list[Estimate]:
     """The derivatives of g at 0 of orders 0 to ``order`` from one set of nodes.
 
     Coefficients after the last one above the rounding noise are dropped: they would only add noise times mᵏ.
@@ -47,13 +47,15 @@ def sample(g: Callable[[float], Tensor], rung: tuple[float, int], order: int) ->
     x, to_coefficients, at_zero = tables(nodes, order)
     values = torch.stack([g(radius * float(node)) for node in x]).double()
     coefficients = to_coefficients @ values
+    kept = 1
     if values.numel():
         size = coefficients.abs().amax(1)
         above = (~(size <= NOISE * size.max())).nonzero()
         kept = int(above[-1]) + 1 if len(above) else 1
-        coefficients, at_zero = coefficients[:kept], at_zero[:, :kept]
     powers = radius ** -torch.arange(order + 1, dtype=torch.float64)
-    return list((powers[:, None] * at_zero) @ coefficients)
+    at_zero = powers[:, None] * at_zero[:, :kept]
+    rounding = ladder.rounding(values) * (at_zero @ to_coefficients[:kept]).norm(dim=1)
+    return [Estimate(d, float(e)) for d, e in zip(at_zero @ coefficients[:kept], rounding)]
 
 
 def derivatives(

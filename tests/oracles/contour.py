@@ -21,13 +21,17 @@ RUNGS = ((1.0, 48), (0.5, 40), (0.25, 32), (0.12, 28), (0.06, 24), (0.03, 20), (
 """Radius and number of points on the circle."""
 
 
-def sample(g: Callable[[complex], Tensor], rung: tuple[float, int], order: int) -> list[Tensor]:
+def sample(g: Callable[[complex], Tensor], rung: tuple[float, int], order: int) -> list[Estimate]:
     """The derivatives of g at 0 of orders 0 to ``order`` from one circle."""
     radius, points = rung
     angles = 2 * torch.pi / points * torch.arange(points, dtype=torch.float64)
     circle = torch.polar(torch.ones_like(angles), angles)
     values = torch.stack([g(radius * complex(z)) for z in circle]).to(torch.complex128)
-    return [(factorial(k) / (points * radius**k) * (circle.conj() ** k @ values)).real for k in range(order + 1)]
+    factors = [factorial(k) / radius**k for k in range(order + 1)]
+    return [
+        Estimate((factor / points * (circle.conj() ** k @ values)).real, factor * ladder.rounding(values) / points**0.5)
+        for k, factor in enumerate(factors)
+    ]
 
 
 def derivatives(

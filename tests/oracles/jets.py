@@ -13,7 +13,7 @@ from .lines import INDICES, Direction, Function, Index, Point, flat, leaves
 def jet_derivatives(
     f: Function, x: Point, v: Direction, w: Direction, indices: Iterable[Index] = INDICES
 ) -> dict[Index, Tensor]:
-    """∂ˢⁱ∂ᵗʲ of f(x + s·v + t·w) at 0 for each multi-index in one pass; an input without direction stays a plain tensor."""
+    """∂ˢⁱ∂ᵗʲ of f(x + s·v + t·w) at 0 for each multi-index in one pass; without direction, a plain tensor."""
     from apolar.algebra import algebra
     from apolar.evaluate import lift, read
     from apolar.jet import new_level

@@ -1,4 +1,7 @@
-"""One sampling method at several radii: the radii that agree best give the value, their difference the error."""
+"""One sampling method at several radii: the radii that agree best give the value, their difference the error.
+
+Two radii can agree by luck, so no error is taken to be smaller than what rounding in the samples alone would cause.
+"""
 
 from __future__ import annotations
 
@@ -12,17 +15,16 @@ from .lines import Direction, Estimate, Function, Index, Point, along, combine
 from .polarisation import Pair, weights
 
 Rung = TypeVar("Rung")
-Sampler = Callable[[Callable[[complex], Tensor], Rung, int], "list[Tensor]"]
-"""(g, rung, order) → the derivatives of g at 0 of orders 0 to order."""
+Sampler = Callable[[Callable[[complex], Tensor], Rung, int], list[Estimate]]
+"""(g, rung, order) → the derivatives of g at 0 of orders 0 to order, each with the rounding error of its samples."""
 
-GOOD = 1e-13
-"""No smaller radius is tried once all orders agree to this."""
+EPSILON = torch.finfo(torch.float64).eps
 
 
 def climb(sampler: Sampler[Rung], rungs: Sequence[Rung], g: Callable[[complex], Tensor], order: int) -> list[Estimate]:
     """Derivatives of g of orders 0 to ``order``, each from the neighbouring rungs that agree best."""
     best: list[Estimate] = []
-    previous: list[Tensor] = []
+    previous: list[Estimate] = []
     for rung in rungs:
         try:
             current = sampler(g, rung, order)
@@ -30,10 +32,10 @@ def climb(sampler: Sampler[Rung], rungs: Sequence[Rung], g: Callable[[complex], 
             previous = []
             continue
         if previous:
-            pairs = [Estimate(p, distance(p, c)) for p, c in zip(previous, current)]
+            pairs = [Estimate(p.value, max(p.error, distance(p.value, c.value))) for p, c in zip(previous, current)]
             best = [min(b, p, key=lambda e: e.error) for b, p in zip(best, pairs)] if best else pairs
-            if all(e.error <= GOOD * scale(e.value) for e in best):
-                break
+            if all(pair.error <= 3 * p.error for pair, p in zip(pairs, previous)):
+                break  # agreement to rounding: a smaller radius only rounds more
         previous = current
     if not best:
         raise ArithmeticError("the function could not be sampled at two neighbouring radii")
@@ -44,6 +46,11 @@ def distance(a: Tensor, b: Tensor) -> float:
     """The largest difference of two entries; infinite where one is not a number."""
     difference = (a - b).abs()
     return 0.0 if not difference.numel() else float(torch.nan_to_num(difference.max(), nan=torch.inf))
+
+
+def rounding(samples: Tensor) -> float:
+    """The rounding error of one sample: one unit in the last place of the largest."""
+    return EPSILON * float(samples.abs().max()) if samples.numel() else 0.0
 
 
 def scale(a: Tensor) -> float:

@@ -1,7 +1,7 @@
 """What all references share: a function along a direction, and flat outputs.
 
-A *multi-index* (i, j) stands for ∂ˢⁱ∂ᵗʲ; a reference returns one flat vector per multi-index, all floating-point outputs
-of the function one after another.
+A *multi-index* (i, j) stands for ∂ˢⁱ∂ᵗʲ; a reference returns one flat vector per multi-index, all floating-point
+outputs of the function one after another.
 """
 
 from __future__ import annotations

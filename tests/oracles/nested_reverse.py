@@ -1,7 +1,7 @@
 """Derivatives by differentiating reverse mode again and again: PyTorch's own way, where PyTorch is right.
 
-⟨c, ∂ˢⁱ∂ᵗʲ f(x + s·v + t·w)⟩ for fixed output weights c: i + j nested calls of ``torch.autograd.grad`` with respect to the
-scalars s and t. PyTorch 2.13 is wrong here for the third derivative of ``layer_norm``.
+⟨c, ∂ˢⁱ∂ᵗʲ f(x + s·v + t·w)⟩ for fixed output weights c: i + j nested calls of ``torch.autograd.grad`` with respect to
+the scalars s and t. PyTorch 2.13 is wrong here for the third derivative of ``layer_norm``.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Mixed derivatives from derivatives along straight lines.
 
-With n = i + j, the n-th derivative of f along a·v + b·w is Σₘ C(n, m) aⁿ⁻ᵐ bᵐ ∂ˢⁿ⁻ᵐ∂ᵗᵐ g. Its values for n + 1 different
-pairs (a : b) determine every mixed derivative of order n; the weights are exact rationals. All pairs have
+With n = i + j, the n-th derivative of f along a·v + b·w is Σₘ C(n, m) aⁿ⁻ᵐ bᵐ ∂ˢⁿ⁻ᵐ∂ᵗᵐ g. Its values for n + 1
+different pairs (a : b) determine every mixed derivative of order n; the weights are exact rationals. All pairs have
 |a| + |b| = 1, so that no line leaves the domain of f sooner than those along v and w.
 """
 

@@ -97,7 +97,7 @@ def layer_norm_by_hand(x: torch.Tensor) -> torch.Tensor:
 
 @pytest.mark.parametrize("index, right", [((1, 0), True), ((2, 0), True), ((3, 0), False), ((4, 0), False)])
 def test_pytorch_is_wrong_for_layer_norm(index: Index, right: bool) -> None:
-    """Nested reverse mode through layer_norm fails from the third order; the same formula in elementary functions does not."""
+    """Nested reverse mode through layer_norm fails from the third order; the same formula written out does not."""
     x, v, c = random(3, 4), random(3, 4, seed=1), random(12, seed=2)
     exact = c @ chebyshev.derivatives(layer_norm, [x], [v], [None], [index])[index].value
     found = nested_reverse.derivative(layer_norm, [x], [v], [None], index, c)

@@ -69,5 +69,5 @@ class Affine(torch.autograd.Function):
         return (
             cotangent @ weight.conj() if to_components else None,
             rows.mT @ components.flatten(0, -2).conj() if to_weight else None,
-            cotangent[0].flatten(0, -2).sum(0) if to_bias else None,
+            cotangent[:1].flatten(0, -2).sum(0) if to_bias else None,
         )

@@ -380,7 +380,7 @@ def eigvalsh(jet: Jet, func: Any, A: Jet, UPLO: str = "L") -> Any:
 def eig(jet: Jet, func: Any, A: Jet) -> Any:
     """A V = V Λ, columns of length 1 whose largest entry is real."""
     eigenvalues, V_0 = linalg.eig(A.value)
-    B = linalg.solve(V_0, A.components.to(V_0.dtype) @ V_0)
+    B = eliminated(*linalg.lu_factor(V_0))(A.components.to(V_0.dtype) @ V_0)
     values, X = diagonalised(jet, func, B.unbind(0), eigenvalues, slice(None))
     V = unit(V_0 @ X)
     return types.linalg_eig((values, V * turn(V, V_0)))

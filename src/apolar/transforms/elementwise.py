@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
 from apolar.errors import ShapeError
-from apolar.evaluate import check_rows, push
+from apolar.evaluate import check_points, check_rows, push
 from apolar.operators import Operator
 from apolar.transforms.inputs import Function, check_order, symbol, tensor
 
@@ -59,7 +59,7 @@ def taylor(f: Function, order: int) -> Function:
 
 
 def _univariate(f: Function, x: Any, operators: list[Operator]) -> list[Tensor]:
-    x = tensor(x)
+    (x,) = check_points(tensor(x))
     results = push(f, (x,), ([torch.ones_like(x)],), operators)
     if not isinstance(results[0], Tensor) or results[0].shape != x.shape:
         raise ShapeError(

@@ -10,9 +10,21 @@ from torch import Tensor
 from torch.utils._pytree import tree_leaves, tree_map
 
 from apolar.errors import ShapeError
-from apolar.evaluate import push, watched
+from apolar.evaluate import call, push, run, watched
 from apolar.jet import Jet
-from apolar.transforms.inputs import Argnums, Auxiliary, Function, one_number, packed, symbol, numbered, tensor
+from apolar.transforms.inputs import (
+    Argnums,
+    Auxiliary,
+    Function,
+    axes_of,
+    by_directions,
+    last_axis,
+    one_number,
+    packed,
+    pair,
+    symbol,
+    tensor,
+)
 
 
 def grad(f: Function, argnums: Argnums = 0, has_aux: bool = False) -> Function:
@@ -47,24 +59,22 @@ def _gradient(g: Function, z: Tensor, has_aux: bool = False) -> tuple[Tensor, An
     Reverse mode once; inside of another evaluation or gradient, forward mode over all directions, so that no derivative of
     higher order rests on nested reverse mode.
     """
-    value = Auxiliary(g, has_aux)
     if isinstance(z, Jet) or _in_reverse_mode():
-        seeds = list(torch.eye(z.numel(), dtype=z.dtype, device=z.device))
-        columns = push(lambda x: one_number(value(x)), (z,), (seeds,), list(numbered(max(z.numel(), 1))))
-        return torch.stack(columns, -1), value.aux
-    if has_aux:
-        return torch.func.grad(lambda x: _with_aux(*g(x)), has_aux=True)(z)
-    return torch.func.grad(lambda x: one_number(g(x)))(z), None
+        value = Auxiliary(g, has_aux)
+        columns = by_directions(lambda x: one_number(value(x)), z, tuple, axes_of(z), None)
+        return last_axis(value, z, columns), value.aux
+
+    def number(x: Tensor) -> tuple[Tensor, Any]:
+        y, aux = pair(call(g, (x,), (z,))) if has_aux else (call(g, (x,), (z,)), ())
+        return one_number(y), aux
+
+    return torch.func.grad(number, has_aux=True)(z)
 
 
 def _in_reverse_mode() -> bool:
     """Whether a gradient of torch.func is being taken around this call."""
     stack = torch._C._functorch.get_interpreter_stack() or []
     return any(level.key() == torch._C._functorch.TransformType.Grad for level in stack)
-
-
-def _with_aux(y: Any, aux: Any) -> tuple[Tensor, Any]:
-    return one_number(y), aux
 
 
 def jacobian(f: Function, argnums: Argnums = 0, has_aux: bool = False, chunk_size: int | None = None) -> Function:
@@ -86,11 +96,7 @@ def jacobian(f: Function, argnums: Argnums = 0, has_aux: bool = False, chunk_siz
     def jacobians(*args: Any, **kwargs: Any) -> Any:
         g, z, unpack = packed(f, args, argnums, kwargs)
         value = Auxiliary(g, has_aux)
-        columns = [
-            push(value, (z,), (list(directions),), list(numbered(len(directions))))
-            for directions in torch.eye(z.numel(), dtype=z.dtype, device=z.device).split(chunk_size or max(z.numel(), 1))
-        ]
-        result = tree_map(lambda *parts: unpack(torch.stack(parts, -1)), *(c for chunk in columns for c in chunk)) if z.numel() else tree_map(lambda y: unpack(y.new_zeros(*y.shape, 0)), value(z))
+        result = tree_map(unpack, last_axis(value, z, by_directions(value, z, tuple, axes_of(z), chunk_size)))
         return (result, value.aux) if has_aux else result
 
     return jacobians
@@ -112,6 +118,7 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     >>> ap.jvp(torch.sin, (torch.zeros(()),), (torch.ones(()),))
     (tensor(0.), tensor(1.))
     """
+    primals, tangents = ((a,) if isinstance(a, Tensor) else tuple(a) for a in (primals, tangents))
     points, moves = [tensor(x) for x in primals], [tensor(v) for v in tangents]
     if [x.shape for x in points] != [v.shape for v in moves]:
         raise ShapeError(
@@ -134,12 +141,21 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
     """
     points = [tensor(x) for x in primals]
     if watched(*points):
-        return torch.func.vjp(f, *points)
+        value, back = torch.func.vjp(lambda *inputs: run(f, inputs, points), *points)
+        return value, lambda cotangent: back(_matching(cotangent, value))
 
     def pull(cotangent: Any) -> Any:
         def paired(*args: Any) -> Any:
-            return sum((y * c).sum() for y, c in zip(tree_leaves(f(*args)), tree_leaves(cotangent), strict=True))
+            y = f(*args)
+            return sum((a * c).sum() for a, c in zip(tree_leaves(y), tree_leaves(_matching(cotangent, y)), strict=True))
 
         return grad(paired, tuple(range(len(points))))(*points)
 
     return f(*points), pull
+
+
+def _matching(cotangent: Any, value: Any) -> Any:
+    shapes = [[tuple(x.shape) for x in tree_leaves(tree)] for tree in (cotangent, value)]
+    if shapes[0] != shapes[1]:
+        raise ShapeError(f"a cotangent of shape {shapes[0]} does not fit the output of f, of shape {shapes[1]}")
+    return cotangent

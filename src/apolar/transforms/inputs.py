@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_map
 
-from apolar.errors import DtypeError, OperatorError, ShapeError
-from apolar.jet import Jet
+from apolar.errors import DtypeError, FunctionError, OperatorError, ShapeError
+from apolar.evaluate import push, run
+from apolar.jet import Jet, value
 from apolar.operators import Coordinates, Operator, coordinates
 
 Function = Callable[..., Any]
@@ -31,7 +32,7 @@ def tensor(x: Any) -> Tensor:
 
 
 def check_order(order: int) -> None:
-    if not isinstance(order, int) or order < 1:
+    if not isinstance(order, int) or isinstance(order, bool) or order < 1:
         raise OperatorError(f"the order of a derivative is 1, 2, 3, …, got {order!r}; for the value call f itself")
 
 
@@ -55,12 +56,19 @@ class Auxiliary:
     def __init__(self, f: Function, has_aux: bool) -> None:
         self.f, self.has_aux, self.aux = f, has_aux, None
 
-    def __call__(self, *args: Any) -> Any:
+    def __call__(self, x: Tensor) -> Any:
         if not self.has_aux:
-            return self.f(*args)
-        value, aux = self.f(*args)
-        self.aux = tree_map(lambda x: x.value if isinstance(x, Jet) else x, aux)
-        return value
+            return self.f(x)
+        result, aux = pair(self.f(x))
+        self.aux = tree_map(lambda leaf: value(leaf, x), aux) if isinstance(x, Jet) else aux
+        return result
+
+
+def pair(output: Any) -> tuple[Any, Any]:
+    """What a function with ``has_aux`` has to return."""
+    if not isinstance(output, tuple) or len(output) != 2:
+        raise FunctionError(f"with has_aux=True, f must return a pair (value, auxiliary); got {type(output).__name__}")
+    return output
 
 
 def packed(f: Function, args: tuple[Any, ...], argnums: Argnums, kwargs: dict[str, Any]) -> tuple[Function, Tensor, Function]:
@@ -92,6 +100,30 @@ def packed(f: Function, args: tuple[Any, ...], argnums: Argnums, kwargs: dict[st
         return tuple(map(tuple, blocks)) if twice else tuple(blocks[0])
 
     return g, z, unpack
+
+
+def by_directions(
+    g: Function, z: Tensor, operators: Callable[[Coordinates], Sequence[Operator]], directions: Tensor, chunk_size: int | None
+) -> list[Any]:
+    """Operators in symbols that move ``z`` along each of the directions, so many directions at a time."""
+    if chunk_size is not None and chunk_size < 1:
+        raise ShapeError(f"chunk_size is a positive number or None, got {chunk_size}")
+    results: list[Any] = []
+    for some in directions.split(chunk_size or max(len(directions), 1)) if len(directions) else ():
+        results += push(g, (z,), (list(some),), operators(numbered(len(some))))
+    return results
+
+
+def axes_of(z: Tensor) -> Tensor:
+    """The unit vectors."""
+    return torch.eye(z.numel(), dtype=z.dtype, device=z.device)
+
+
+def last_axis(g: Function, z: Tensor, columns: list[Any]) -> Any:
+    """The columns on a new last axis, also where there are none."""
+    if not columns:
+        return tree_map(lambda y: y.new_zeros(*y.shape, 0), run(g, (z,), (z,)))
+    return tree_map(lambda *parts: torch.stack(parts, -1), *columns)
 
 
 def one_number(y: Any) -> Tensor:

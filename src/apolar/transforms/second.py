@@ -10,9 +10,20 @@ from torch import Tensor
 from torch.utils._pytree import tree_map
 
 from apolar.errors import OperatorError, ShapeError
-from apolar.evaluate import push, watched
+from apolar.evaluate import push, run, watched
 from apolar.transforms.first import grad, jvp
-from apolar.transforms.inputs import Argnums, Auxiliary, Function, one_number, packed, numbered, tensor
+from apolar.transforms.inputs import (
+    Argnums,
+    Auxiliary,
+    Function,
+    axes_of,
+    by_directions,
+    last_axis,
+    numbered,
+    one_number,
+    packed,
+    tensor,
+)
 
 DENSE_HESSIAN = 24
 """Up to so many variables a Hessian is one forward pass; beyond, reverse mode over dual numbers costs less."""
@@ -50,7 +61,7 @@ def hessian(f: Function, argnums: Argnums = 0, has_aux: bool = False, chunk_size
 
 def _single(value: Function, z: Tensor) -> bool:
     with torch.no_grad():
-        y = value(z)
+        y = run(value, (z,), (z,))
     return isinstance(y, Tensor) and y.numel() == 1
 
 
@@ -65,7 +76,7 @@ def _hessian_forward(value: Function, z: Tensor, chunk_size: int | None) -> Any:
         upper.update(zip(pairs, push(value, (z,), seeds, [symbols[i] * symbols[j] for i, j in pairs]), strict=True))
     entries = [upper[min(i, j), max(i, j)] for i in range(n) for j in range(n)]
     if not entries:
-        return tree_map(lambda y: y.new_zeros(*y.shape, 0, 0), value(z))
+        return tree_map(lambda y: y.new_zeros(*y.shape, 0, 0), run(value, (z,), (z,)))
     return tree_map(lambda *parts: torch.stack(parts, -1).reshape(*parts[0].shape, n, n), *entries)
 
 
@@ -127,10 +138,8 @@ def hessian_diagonal(f: Function, chunk_size: int | None = None) -> Function:
 
     def diagonal(x: Any) -> Any:
         g, z, unpack = packed(f, (x,), 0, {})
-        columns: list[Any] = []
-        for directions in torch.eye(z.numel(), dtype=z.dtype, device=z.device).split(chunk_size or max(z.numel(), 1)):
-            columns += push(g, (z,), (list(directions),), [d**2 for d in numbered(len(directions))])
-        return tree_map(lambda *parts: unpack(torch.stack(parts, -1)), *columns)
+        columns = by_directions(g, z, lambda symbols: [d**2 for d in symbols], axes_of(z), chunk_size)
+        return tree_map(unpack, last_axis(g, z, columns))
 
     return diagonal
 
@@ -167,17 +176,10 @@ def hessian_trace(
     def trace(x: Any) -> Any:
         g, z, _ = packed(f, (x,), 0, {})
         if samples is None:
-            directions = torch.eye(z.numel(), dtype=z.dtype, device=z.device)
-        else:
-            signs = torch.randint(0, 2, (samples, z.numel()), generator=generator, device=z.device)
-            directions = (2 * signs - 1).to(z.dtype)
-        parts: list[Any] = []
-        for some in directions.split(chunk_size or len(directions)):
-            symbols = numbered(len(some))
-            wanted = [symbols.laplacian] if samples is None else [d**2 for d in symbols]
-            parts += push(g, (z,), (list(some),), wanted)
-        if samples is None:
-            return tree_map(lambda *pieces: sum(pieces), *parts)
+            parts = by_directions(g, z, lambda symbols: [symbols.laplacian], axes_of(z), chunk_size)
+            return tree_map(lambda y: y.sum(-1), last_axis(g, z, parts))
+        signs = torch.randint(0, 2, (samples, z.numel()), generator=generator, device=z.device)
+        parts = by_directions(g, z, lambda symbols: [d**2 for d in symbols], (2 * signs - 1).to(z.dtype), chunk_size)
         return tree_map(lambda *pieces: _estimate(torch.stack(pieces)), *parts)
 
     return trace

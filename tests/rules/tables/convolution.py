@@ -171,6 +171,6 @@ MORE = [
     case("affine_grid 3-d", lambda t: F.affine_grid(t, [2, 1, 2, 3, 2], align_corners=True) ** 2, normal(2, 3, 4)),
     *(case(f"grid_sample {mode} {padding}{' corners' * corners}", lambda x, g, options=(mode, padding, corners): F.grid_sample(x, g, *options), normal(1, 2, 5, 4), beside_pixels(5, 4, corners=corners)) for mode in ("bilinear", "nearest", "bicubic") for padding in ("zeros", "border", "reflection") for corners in (False, True)),
     *(case(f"grid_sample 3-d {mode} {padding}", lambda x, g, options=(mode, padding, False): F.grid_sample(x, g, *options), normal(1, 2, 3, 4, 3), beside_pixels(3, 4, 3)) for mode in ("bilinear", "nearest") for padding in ("zeros", "border", "reflection")),
-]  # fmt: skip
+]
 
 CASES: tuple[Case, ...] = listed(CONVOLUTIONS + PADDING + POOLING + RESAMPLING + MORE)

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import torch
 
+from tests.oracles.lines import Function, leaves
+
 from ..case import Case, analytic, case, listed
-from ..points import definite, normal, regular, triangular
+from ..points import Maker, definite, normal, regular, triangular
 
 R, RB, D, DB, T = regular(3, 3), regular(2, 3, 3), definite(3, 3), definite(2, 3, 3), triangular(3, 3)
 
@@ -16,6 +18,27 @@ R, RB, D, DB, T = regular(3, 3), regular(2, 3, 3), definite(3, 3), definite(2, 3
 def symmetric(x: torch.Tensor) -> torch.Tensor:
     """The symmetric part: factorisations read one triangle only."""
     return (x + x.mT) / 2
+
+
+def spectrum(*singular_values: float) -> Maker:
+    """Matrices with these singular values."""
+
+    def make(g: torch.Generator) -> torch.Tensor:
+        n = len(singular_values)
+        u, v = (torch.linalg.qr(torch.randn(n, n, generator=g, dtype=torch.float64))[0] for _ in range(2))
+        return u @ torch.diag(torch.tensor(singular_values, dtype=torch.float64)) @ v
+
+    return make
+
+
+def complexified(f: Function) -> Function:
+    """f of X + iY, as real and imaginary parts."""
+    return lambda x, y: [torch.view_as_real(z + 0j) for z in leaves(f(torch.complex(x, y)))]
+
+
+def hermitian(z: torch.Tensor) -> torch.Tensor:
+    """The Hermitian part."""
+    return (z + z.mH) / 2
 
 
 INVERSES = [
@@ -45,6 +68,21 @@ INVERSES = [
     case("cholesky_solve", lambda b, a: torch.cholesky_solve(b, a), normal(3, 2), T),
     case("cholesky_inverse", lambda a: torch.cholesky_inverse(a), T),
     case("lu_solve", lambda a, b: torch.linalg.lu_solve(*torch.linalg.lu_factor(a), b), R, normal(3, 2)),
+    case("lu_solve from the right", lambda a, b: torch.linalg.lu_solve(*torch.linalg.lu_factor(a), b, left=False), R, normal(2, 3)),
+    case("lu_solve adjoint", lambda a, b: torch.linalg.lu_solve(*torch.linalg.lu_factor(a), b, adjoint=True), R, normal(3, 2)),
+    case("lu_solve adjoint from the right", lambda a, b: torch.linalg.lu_solve(*torch.linalg.lu_factor(a), b, left=False, adjoint=True), R, normal(2, 3)),
+    case("torch.lu and torch.lu_solve", lambda a, b: torch.lu_solve(b, *torch.lu(a)), R, normal(3, 2)),
+    case("cholesky_solve upper", lambda b, a: torch.cholesky_solve(b, a, upper=True), normal(3, 2), triangular(3, 3)),
+    case("cholesky_inverse upper", lambda a: torch.cholesky_inverse(a, upper=True), R),
+    case("torch.triangular_solve transposed", lambda b, a: torch.triangular_solve(b, a, upper=True, transpose=True).solution, normal(3, 2), R),
+    case("inv complex", complexified(torch.linalg.inv), R, normal(3, 3)),
+    case("solve complex", complexified(lambda z: torch.linalg.solve(z, z.mT)), R, normal(3, 3)),
+    analytic("solve of size 6", torch.linalg.solve, regular(6, 6), normal(6)),
+    analytic("tensorsolve axes", lambda a, b: torch.linalg.tensorsolve(a.reshape(2, 6, 3), b, dims=(0, 2)), lambda g: regular(6, 6)(g).reshape(6, 2, 3).transpose(0, 1).reshape(6, 6).contiguous(), normal(6), oracle="chebyshev"),
+    case("pinv complex", complexified(torch.linalg.pinv), normal(4, 2), normal(4, 2)),
+    case("lstsq wide", lambda a, b: torch.linalg.lstsq(a, b).solution, normal(2, 4), normal(2, 3)),
+    case("lstsq vectors", lambda a, b: torch.linalg.lstsq(a, b).solution, normal(2, 4, 3), normal(2, 4)),
+    case("lstsq residuals", lambda a, b: (lambda r: (r.residuals, r.singular_values))(torch.linalg.lstsq(a, b, driver="gelsd")), normal(4, 2), normal(4, 3)),
     case("pinv", torch.linalg.pinv, normal(3, 2)),
     case("pinv wide", torch.linalg.pinv, normal(2, 4)),
     case("pinv square", torch.linalg.pinv, R),
@@ -67,6 +105,14 @@ DETERMINANTS = [
     case("slogdet of a negative determinant", lambda x: torch.linalg.slogdet(x)[1], lambda g: definite(3, 3)(g)[[1, 0, 2]]),
     case("logdet", torch.logdet, D),
     case("logdet batches", torch.logdet, DB),
+    *(analytic(f"det of rank {n} of 7", torch.linalg.det, spectrum(*[1.5] * n, *[0.0] * (7 - n))) for n in (3, 4, 5, 6)),
+    analytic("det 7 × 7 zero", torch.linalg.det, lambda g: torch.zeros(7, 7).double()),
+    analytic("det 7 × 7 at the identity", torch.linalg.det, lambda g: torch.eye(7).double()),
+    analytic("det 7 × 7 graded", torch.linalg.det, spectrum(2.0, 1.5, 1.0, 1e-3, 1e-5, 1e-8, 1e-12)),
+    analytic("det of unlike batches", torch.linalg.det, lambda g: torch.stack([torch.eye(7).double(), torch.zeros(7, 7).double(), normal(7, 7)(g), spectrum(1, 1, 1, 1, 1, 0, 0)(g)])),
+    case("det complex", complexified(torch.linalg.det), normal(7, 7), normal(7, 7)),
+    case("slogdet complex", complexified(torch.linalg.slogdet), R, normal(3, 3)),
+    case("logdet complex", complexified(torch.logdet), D, normal(3, 3)),
 ]
 
 MATRIX_FUNCTIONS = [
@@ -75,6 +121,8 @@ MATRIX_FUNCTIONS = [
     analytic("matrix_exp", torch.linalg.matrix_exp, normal(3, 3)),
     analytic("matrix_exp batches", torch.matrix_exp, normal(2, 2, 2)),
     case("matrix_exp of a nilpotent matrix", torch.matrix_exp, lambda g: normal(3, 3)(g).triu(1)),
+    analytic("matrix_exp of zero", torch.matrix_exp, lambda g: torch.zeros(3, 3).double()),
+    analytic("matrix_exp of unlike batches", torch.matrix_exp, lambda g: torch.stack([torch.zeros(3, 3).double(), 4 * normal(3, 3)(g), -9 * torch.eye(3).double()])),
 ]
 
 FACTORISATIONS = [
@@ -104,6 +152,28 @@ FACTORISATIONS = [
     case("matrix_rank is a constant", lambda x: x * torch.linalg.matrix_rank(x), R),
     case("linalg.cond", lambda x: torch.linalg.cond(x, "fro"), R),
     case("linalg.vander", lambda x: torch.linalg.vander(x, N=4), normal(3)),
+    case("linalg.vander batches", torch.linalg.vander, normal(2, 3)),
+    case("vander of zeros", lambda x: torch.vander(x, 3, increasing=True), lambda g: torch.zeros(3).double()),
+    case("qr wide", torch.linalg.qr, normal(3, 5)),
+    case("qr complex", complexified(torch.linalg.qr), normal(4, 3), normal(4, 3)),
+    case("qr complete", lambda x: torch.linalg.qr(x, mode="complete"), normal(4, 3), refused="null space"),
+    case("cholesky complex", complexified(lambda z: torch.linalg.cholesky(hermitian(z))), D, normal(3, 3)),
+    case("cholesky reads the upper triangle", lambda x: torch.linalg.cholesky(x, upper=True), D),
+    case("eigh vectors", lambda x: torch.linalg.eigh(symmetric(x)), lambda g: torch.diag(torch.tensor([1.0, 3.0, 5.0])).double() + normal(3, 3)(g) / 9),
+    case("eigh reads one triangle", lambda x: torch.linalg.eigh(x, UPLO="U").eigenvalues, D),
+    case("eigvalsh complex", complexified(lambda z: torch.linalg.eigvalsh(hermitian(z))), D, normal(3, 3)),
+    case("eigh complex projectors", complexified(lambda z: (lambda v: torch.einsum("ik,jk->kij", v, v.conj()))(torch.linalg.eigh(hermitian(z))[1])), D, normal(3, 3)),
+    case("eigvals in pairs", lambda x: torch.view_as_real(torch.linalg.eigvals(x)), lambda g: torch.tensor([[0.0, 2.0, 0.1], [-2.0, 0.0, 0.3], [0.2, 0.1, 1.0]]).double()),
+    case("eig projectors", lambda x: (lambda v: torch.einsum("ik,kj->kij", v, torch.linalg.inv(v)).real)(torch.linalg.eig(x)[1]), lambda g: torch.diag(torch.tensor([1.0, 3.0, 5.0])).double() + normal(3, 3)(g) / 5),
+    case("eigvalsh of the identity", torch.linalg.eigvalsh, lambda g: torch.eye(3).double(), refused="eigenvalues coincide"),
+    case("svd vectors tall", lambda x: torch.linalg.svd(x, full_matrices=False), lambda g: torch.diag(torch.tensor([1.0, 3.0, 5.0])).double()[:, 1:] + normal(3, 2)(g) / 9),
+    case("svd vectors wide", lambda x: torch.linalg.svd(x, full_matrices=False), lambda g: torch.diag(torch.tensor([1.0, 3.0, 5.0])).double()[1:] + normal(2, 3)(g) / 9),
+    case("svdvals complex", complexified(torch.linalg.svdvals), lambda g: torch.diag(torch.tensor([1.0, 3.0, 5.0])).double() + normal(3, 3)(g) / 9, normal(3, 3)),
+    case("torch.svd without vectors", lambda x: torch.svd(x, compute_uv=False).S, lambda g: torch.diag(torch.tensor([1.0, 3.0, 5.0])).double() + normal(3, 3)(g) / 9),
+    *(case(f"linalg.cond {p}", lambda x, p=p: torch.linalg.cond(x, p), lambda g: torch.diag(torch.tensor([1.0, 3.0, 5.0])).double() + normal(3, 3)(g) / 9) for p in (None, -2, 1, torch.inf, "nuc")),
+    *(case(f"matrix_norm {p} batches", lambda x, p=p: torch.linalg.matrix_norm(x, p, dim=(2, 0), keepdim=True), lambda g: (torch.diag(torch.tensor([1.0, 3.0, 5.0])).double()[:2] + normal(4, 2, 3)(g) / 9).permute(2, 0, 1).contiguous()) for p in (2, -2, "nuc", "fro")),
+    case("matrix_norm 2 of rank one", lambda x: torch.linalg.matrix_norm(x, 2), lambda g: torch.outer(1 + normal(4)(g).abs(), 1 + normal(3)(g).abs())),
+    case("pinv of rank one", torch.linalg.pinv, lambda g: torch.outer(normal(4)(g), normal(3)(g)), refused="full rank"),
     case("Gaussian log density", lambda x, s: torch.distributions.MultivariateNormal(torch.zeros(3).double(), symmetric(s), validate_args=False).log_prob(x), normal(2, 3), D),
 ]
 

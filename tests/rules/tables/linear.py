@@ -112,6 +112,6 @@ MORE = [
     case("complex linear layer", lambda x, w: parts(torch.nn.functional.linear(curve(x), curve(w), curve(w)[:, 0])), normal(3, 2), normal(2, 2)),
     case("part written in place", lambda x: (lambda z: (z.real.mul_(2), parts(z))[1])(curve(x)), A),
     case("complex vector norms", lambda x: torch.linalg.vector_norm(curve(x), dim=0) + torch.linalg.vector_norm(curve(x), 3, 0), A),
-]  # fmt: skip
+]
 
 CASES: tuple[Case, ...] = listed(SUMS + COMPLEX + MORE)

@@ -189,6 +189,6 @@ MORE = [
     case("nn.TransformerEncoderLayer dropout", drawn(lambda x, net=seeded(nn.TransformerEncoderLayer, 4, 2, 6, dropout=0.3, activation="gelu", batch_first=True).train(): net(x)), WIDE),
     case("nn.TransformerEncoder padding", lambda x, net=seeded(lambda: nn.TransformerEncoder(nn.TransformerEncoderLayer(4, 2, 6, activation="gelu", batch_first=True), 1, enable_nested_tensor=False)): net(x, src_key_padding_mask=SHIFTED), WIDE),
     case("nn.TransformerDecoderLayer masks", lambda x, m, net=seeded(nn.TransformerDecoderLayer, 4, 2, 6, activation="gelu", batch_first=True): net(x, m, tgt_mask=ABOVE, memory_key_padding_mask=SHIFTED[:, 1:] & False), WIDE, normal(2, 2, 4)),
-]  # fmt: skip
+]
 
 CASES: tuple[Case, ...] = listed(RECURRENT + ATTENTION + NETWORKS + MORE)
