@@ -1,6 +1,7 @@
 """Exact partial derivatives of any order for PyTorch."""
 
 from apolar.algebra import Algebra, algebra
+from apolar.check import Check, check
 from apolar.errors import (
     ApolarError,
     CoordinateError,
@@ -18,6 +19,7 @@ from apolar.errors import (
 )
 from apolar.evaluate import evaluate
 from apolar.operators import Coordinates, Operator, coordinates
+from apolar.residual import Residual, residual
 from apolar.supported import SupportedOperator, supported_operators
 from apolar.transforms import (
     MixedPartials,

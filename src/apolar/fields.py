@@ -1,30 +1,40 @@
-"""Fields: unknown functions of the coordinates and what is computed from them, recorded while an equation runs once.
+"""Fields: unknown functions of the coordinates, and what an equation computes from them, recorded while it runs once.
 
-Below ``residual``, above ``evaluate``. A field is a node of an expression; ``needs`` says which operators of the unknowns
-it rests on, ``value`` what it is where the tensors of these are known (``values``). The derivative of a non-linear
-expression is the same expression on jets whose components are operators of the unknowns: no rule of differentiation here.
+Above ``evaluate``, below ``values`` and ``residual``. A field is a node of an expression: ``needs`` says which
+operators of the unknowns it rests on, ``value`` what it is where their tensors are known. The derivative of a
+non-linear expression is the same expression on jets, whose components are operators of the unknowns: no rule of
+differentiation stands here.
 """
 
 from __future__ import annotations
 
 import operator as python
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from numbers import Real
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_leaves, tree_map
+from torch.utils._pytree import tree_leaves
 
 from apolar.algebra import Algebra, algebra
-from apolar.errors import ApolarError, CoordinateError, FunctionError, OperatorError, RowCouplingError
+from apolar.errors import ApolarError, CoordinateError, FunctionError, OperatorError
 from apolar.evaluate import read
-from apolar.jet import Jet, new_level
+from apolar.jet import Jet
 from apolar.operators import Coordinates, Monomial, Operator, exact
 from apolar.rules.registry import KINDS, spellings
+
+if TYPE_CHECKING:
+    from apolar.values import Values
+
+Basis = tuple[Operator, ...]
+"""The operators under which a field is wanted: only 1, or the components of jets."""
+
+Need = tuple[Any, Basis]
+"""What a field rests on: an operator of the unknowns, or another field and under which operators it is wanted."""
 
 
 @dataclass(frozen=True)
@@ -39,15 +49,13 @@ class Space:
 class Field:
     """A function of the coordinates that an equation speaks of: an unknown, or anything computed from unknowns.
 
-    ``u.x``, ``u.xx``, ``u.xt``: partial derivatives by the names of coordinates; ``u.d("x", 2)`` the same with any name.
-    ``u.d(P)`` applies an operator. Arithmetic, comparisons and torch functions are recorded.
+    ``u.x``, ``u.xx``, ``u.xt`` are partial derivatives, by the names of coordinates. Arithmetic, comparisons and torch
+    functions are recorded.
     """
 
     space: Space
 
-    __array_ufunc__ = None  # a NumPy number leaves arithmetic to the field
-
-    # ---------------------------------------------------------------------------------------------------- derivatives
+    __array_ufunc__ = None  # NumPy numbers leave arithmetic to the field
 
     def d(self, name: str | Operator, order: int = 1) -> Field:
         """The derivative along a coordinate, of any order; or an operator applied.
@@ -59,10 +67,10 @@ class Field:
         coordinates = self.space.coordinates
         if isinstance(name, Operator):
             return self.differentiated(coordinates.one * name**order)
-        one = coordinates[name] if name in coordinates.names else symbol(name, coordinates)
-        if one is None:
-            raise CoordinateError(self._unknown(name))
-        return self.differentiated(one**order)
+        found = coordinates[name] if name in coordinates.names else symbol(name, coordinates)
+        if found is None:
+            raise self._no_derivative(name)
+        return self.differentiated(found**order)
 
     @property
     def laplacian(self) -> Field:
@@ -91,28 +99,29 @@ class Field:
         if found is not None:
             return self.differentiated(found)
         method = getattr(Tensor, name, None)
-        if len(name) > 2 and KINDS.get(method, "metadata") not in ("metadata", "refused"):
+        if len(name) > 2 and (KINDS.get(method, "metadata") not in ("metadata", "refused") or name == "detach"):
             return lambda *args, **kwargs: record(self.space, method, (self, *args), kwargs)
-        raise CoordinateError(self._unknown(name))
+        raise self._no_derivative(name)
 
-    def _unknown(self, name: str) -> str:
-        return (
-            f'"{name}" is no derivative: the coordinates are {self.space.coordinates}, so that .{self.space.coordinates.names[0]} '
-            "is one. While the equation is recorded a field has no values, shape or dtype; torch functions of it are recorded."
+    def _no_derivative(self, name: str) -> CoordinateError:
+        coordinates = self.space.coordinates
+        return CoordinateError(
+            f'"{name}" is no derivative: the coordinates are {coordinates}, so that .{coordinates.names[0]} is one. '
+            "While an equation is recorded, a field has no values, shape or dtype; torch functions of it are recorded."
         )
 
-    # ------------------------------------------------------------------------------------------------- to be filled in
+    # -------------------------------------------------------------------------------------------- what a node must say
 
     def differentiated(self, operator: Operator) -> Field:
         """P(∂) of this field."""
         return Derivative(self.space, operator, self)
 
-    def needs(self, basis: tuple[Operator, ...]) -> Iterator[tuple[Any, tuple[Operator, ...]]]:
-        """What this field rests on when it is wanted under every operator of the basis: operators, or fields with a basis."""
-        raise NotImplementedError
+    def needs(self, basis: Basis) -> Iterator[Need]:
+        """What this field rests on."""
+        return iter(())
 
     def value(self, values: Values) -> Any:
-        """The tensor that this field stands for."""
+        """The tensor, or the jet, that this field stands for."""
         raise NotImplementedError
 
     # ------------------------------------------------------------------------------------------------------ arithmetic
@@ -120,10 +129,21 @@ class Field:
     def __add__(self, other: Any) -> Field:
         return plus(self, other) if _fits(other) else NotImplemented
 
+    def __sub__(self, other: Any) -> Field:
+        return minus(self, other) if _fits(other) else NotImplemented
+
+    def __rsub__(self, other: Any) -> Field:
+        return minus(other, self) if _fits(other) else NotImplemented
+
     def __mul__(self, other: Any) -> Field:
         if isinstance(other, Real):
             return Sum.of(self).scaled(exact(other))
         return record(self.space, python.mul, (self, other)) if _fits(other) else NotImplemented
+
+    def __rmul__(self, other: Any) -> Field:
+        if isinstance(other, Real):
+            return Sum.of(self).scaled(exact(other))
+        return record(self.space, python.mul, (other, self)) if _fits(other) else NotImplemented
 
     def __truediv__(self, other: Any) -> Field:
         if isinstance(other, Real) and other:
@@ -133,27 +153,22 @@ class Field:
     def __neg__(self) -> Field:
         return Sum.of(self).scaled(Fraction(-1))
 
-    def __sub__(self, other: Any) -> Field:
-        return minus(self, other) if _fits(other) else NotImplemented
-
-    def __rsub__(self, other: Any) -> Field:
-        return minus(other, self) if _fits(other) else NotImplemented
-
     def __pos__(self) -> Field:
         return self
 
-    def __rmul__(self, other: Any) -> Field:
-        if isinstance(other, Real):
-            return self * other
-        return record(self.space, python.mul, (other, self)) if _fits(other) else NotImplemented
+    def __abs__(self) -> Field:
+        return record(self.space, torch.abs, (self,))
+
+    def __getitem__(self, index: Any) -> Field:
+        return record(self.space, python.getitem, (self, index))
 
     __radd__ = __add__
 
     @classmethod
     def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        space = next(x.space for x in tree_leaves((args, kwargs)) if isinstance(x, Field))
         if func in ARITHMETIC and not kwargs:
             return ARITHMETIC[func](*args)
+        space = next(x.space for x in tree_leaves((args, kwargs)) if isinstance(x, Field))
         return record(space, func, args, kwargs)
 
     def __bool__(self) -> bool:
@@ -185,27 +200,19 @@ for _name in ("pow", "matmul", "mod", "floordiv", "lt", "le", "gt", "ge", "eq", 
     setattr(Field, f"__{_name}__", _recorded(getattr(python, _name)))
 for _name in ("truediv", "pow", "matmul", "mod", "floordiv"):
     setattr(Field, f"__r{_name}__", _recorded(getattr(python, _name), swapped=True))
-Field.__getitem__ = lambda self, index: record(self.space, python.getitem, (self, index))  # type: ignore[attr-defined]
-Field.__abs__ = lambda self: record(self.space, torch.abs, (self,))  # type: ignore[attr-defined]
 
 ARITHMETIC: dict[Any, Callable[..., Any]] = {
     function: meaning
     for names, meaning in (
         (("add",), lambda a, b: plus(a, b)),
         (("sub", "subtract"), lambda a, b: minus(a, b)),
-        (("mul", "multiply"), lambda a, b: a * b if isinstance(a, Field) else b * a),
+        (("mul", "multiply"), lambda a, b: a * b if isinstance(a, Field) else b.__rmul__(a)),
         (("div", "divide", "true_divide"), lambda a, b: a / b if isinstance(a, Field) else b.__rtruediv__(a)),
         (("neg", "negative"), lambda a: -a),
     )
     for function in spellings(*names)
 }
-"""Torch's names for sums and for products with numbers, so that they are understood and not only recorded."""
-
-IN_WORDS = {
-    python.mul: "·", python.truediv: "/", python.pow: "^", python.matmul: "@", python.mod: "%", python.floordiv: "//",
-    python.lt: "<", python.le: "≤", python.gt: ">", python.ge: "≥", python.eq: "=", python.ne: "≠",
-    Tensor.mul: "·", Tensor.div: "/",
-}  # fmt: skip
+"""Torch's names for sums and for products with numbers, which are understood and not only recorded."""
 
 
 def _fits(x: Any) -> bool:
@@ -230,18 +237,21 @@ def minus(a: Any, b: Any) -> Sum:
 
 
 def record(space: Space, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any] | None = None) -> Call:
-    """The call of a function on fields, where it can be repeated on tensors."""
+    """The call of a function on fields, if it can be repeated on tensors."""
     name = getattr(function, "__name__", str(function))
     if function in (torch.autograd.grad, torch.autograd.backward):
-        raise OperatorError(
-            "inside of a residual a derivative is written u.x or u.d('x'), not torch.autograd.grad(u, x)"
-        )
+        raise OperatorError('in a residual the derivative is u.x or u.d("x"), not torch.autograd.grad(u, x)')
     if name.endswith("_") and not name.endswith("__"):
         raise OperatorError(f"{name} works in place, and a field has no memory: use {name[:-1]}")
     for other in tree_leaves((args, kwargs)):
-        if isinstance(other, Field) and other.space != space:
-            raise OperatorError(f"{other!r} belongs to another residual, in {other.space.coordinates}")
+        if isinstance(other, Field):
+            _same(space, other)
     return Call(space, function, tuple(args), dict(kwargs or {}))
+
+
+def _same(space: Space, field: Field) -> None:
+    if field.space != space:
+        raise OperatorError(f"{field!r} belongs to another residual, in {field.space.coordinates}")
 
 
 @lru_cache(maxsize=4096)
@@ -276,7 +286,7 @@ def product(p: Operator, q: Operator) -> Operator:
     return p * q
 
 
-# -------------------------------------------------------------------------------------------------------------- the nodes
+# ------------------------------------------------------------------------------------------------------------ the nodes
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -286,73 +296,63 @@ class Sum(Field):
     Attributes:
         forms: the operator Pⱼ by the number j of the unknown.
         constant: a number.
-        terms: other fields, or tensors, with their coefficients.
+        terms: other fields, with their coefficients.
     """
 
     forms: dict[int, Operator]
     constant: Fraction = Fraction(0)
-    terms: tuple[tuple[Fraction, Any], ...] = ()
+    terms: tuple[tuple[Fraction, Field], ...] = ()
 
     @staticmethod
     def of(x: Any, space: Space | None = None) -> Sum:
         """Anything that can be added, as a sum."""
-        if isinstance(x, Sum):
-            if space is not None and x.space != space:
-                raise OperatorError(f"{x!r} belongs to another residual, in {x.space.coordinates}")
-            return x
-        home = x.space if isinstance(x, Field) else space
-        assert home is not None
+        home = x.space if space is None else space
+        if isinstance(x, Field):
+            _same(home, x)
+            return x if isinstance(x, Sum) else Sum(home, {}, terms=((Fraction(1), x),))
         if isinstance(x, Real):
             return Sum(home, {}, exact(x))
-        return Sum(home, {}, terms=((Fraction(1), x),))
+        return Sum(home, {}, terms=((Fraction(1), Given(home, x)),))
 
     def scaled(self, factor: Fraction) -> Sum:
-        """A multiple; zero times a field that is not linear is left out."""
+        """A multiple."""
         if not factor:
             return Sum(self.space, {})
-        forms = {j: form * factor for j, form in self.forms.items()}
+        forms = {j: form * factor for j, form in self.forms.items()}  # type: ignore[operator]
         return Sum(self.space, forms, self.constant * factor, tuple((c * factor, x) for c, x in self.terms))
 
     def differentiated(self, operator: Operator) -> Sum:
         """P(∂) of every summand; the linear part stays one operator for every unknown."""
         number = operator.terms.get((0,) * len(self.space.coordinates), Fraction(0))
         forms = {j: product(form, operator) for j, form in self.forms.items()}
-        fields = [
-            (c, x if isinstance(x, Field) else Sum(self.space, {}, terms=((Fraction(1), x),))) for c, x in self.terms
-        ]
-        moved = tuple(
-            (c, Derivative(self.space, operator, x) if isinstance(x, Sum) else x.differentiated(operator))
-            for c, x in fields
-        )
-        return Sum(self.space, forms, self.constant * number, moved)
+        terms = tuple((c, x.differentiated(operator)) for c, x in self.terms)
+        return Sum(self.space, forms, self.constant * number, terms)
 
-    def needs(self, basis: tuple[Operator, ...]) -> Iterator[tuple[Any, tuple[Operator, ...]]]:
+    def needs(self, basis: Basis) -> Iterator[Need]:
         yield from ((product(p, form), basis) for form in self.forms.values() for p in basis)
-        yield from ((x, basis) for _, x in self.terms if isinstance(x, Field))
+        yield from ((x, basis) for _, x in self.terms)
 
     def value(self, values: Values) -> Any:
-        parts = [values.unknown(j, form) for j, form in self.forms.items()]
-        parts += [x if c == 1 else -x if c == -1 else float(c) * x for c, x in ((c, values(x)) for c, x in self.terms)]
+        parts = [(Fraction(1), values.unknown(j, form)) for j, form in self.forms.items()]
+        parts += [(c, values(x)) for c, x in self.terms]
         if not parts:
             return values.number(float(self.constant))
-        total = parts[0]
-        for part in parts[1:]:
+        total, *rest = (x if c == 1 else -x if c == -1 else float(c) * x for c, x in parts)
+        for part in rest:
             total = total + part
         return total + float(self.constant) if self.constant else total
 
     def __repr__(self) -> str:
-        text = ""
         summands = [(Fraction(1), _form(form, self.space.unknowns[j])) for j, form in self.forms.items()]
-        summands += [(c, _describe(x)) for c, x in self.terms]
+        summands += [(c, repr(x)) for c, x in self.terms]
         if self.constant or not summands:
             summands.append((self.constant, ""))
+        text = ""
         for c, word in summands:
             size = "" if abs(c) == 1 and word else f"{float(abs(c)):.6g}"
-            sign = "-" if c < 0 else ""
-            piece = sign + " ".join(filter(None, (size, word)))
-            if text:
-                piece = f" - {piece[1:]}" if piece.startswith("-") else f" + {piece}"
-            text += piece
+            negative = (c < 0) != word.startswith("-")
+            text += (" - " if text else "-") if negative else (" + " if text else "")
+            text += " ".join(filter(None, (size, word.removeprefix("-"))))
         return text
 
 
@@ -364,8 +364,8 @@ class Call(Field):
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
 
-    def needs(self, basis: tuple[Operator, ...]) -> Iterator[tuple[Any, tuple[Operator, ...]]]:
-        yield from ((x, basis) for x in tree_leaves((self.args, self.kwargs)) if isinstance(x, Field))
+    def needs(self, basis: Basis) -> Iterator[Need]:
+        return ((x, basis) for x in tree_leaves((self.args, self.kwargs)) if isinstance(x, Field))
 
     def value(self, values: Values) -> Any:
         args, kwargs = values((self.args, self.kwargs))
@@ -378,29 +378,11 @@ class Call(Field):
 
     def __repr__(self) -> str:
         words = [_describe(x) for x in self.args]
-        if self.function in IN_WORDS and len(words) == 2:
-            words = [
-                f"({w})" if isinstance(x, Sum) and (" + " in w or " - " in w) else w for x, w in zip(self.args, words)
-            ]
-            return f" {IN_WORDS[self.function]} ".join(words)
+        if self.function in INFIX and len(words) == 2:
+            words = [f"({w})" if " + " in w or " - " in w else w for w in words]
+            return f" {INFIX[self.function]} ".join(words)
         words += [f"{name}={_describe(x)}" for name, x in self.kwargs.items()]
         return f"{getattr(self.function, '__name__', self.function)}({', '.join(words)})"
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Coordinate(Field):
-    """One coordinate, as a field."""
-
-    index: int
-
-    def needs(self, basis: tuple[Operator, ...]) -> Iterator[tuple[Any, tuple[Operator, ...]]]:
-        yield from ()
-
-    def value(self, values: Values) -> Any:
-        return values.coordinate(self.index)
-
-    def __repr__(self) -> str:
-        return self.space.coordinates.names[self.index]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -411,12 +393,9 @@ class Derivative(Field):
     field: Field
 
     def differentiated(self, operator: Operator) -> Field:
-        return Derivative(self.space, operator * self.operator, self.field)
+        return Derivative(self.space, product(operator, self.operator), self.field)
 
-    def _algebra(self, basis: tuple[Operator, ...]) -> Algebra:
-        return algebra(*(product(p, self.operator) for p in basis))
-
-    def needs(self, basis: tuple[Operator, ...]) -> Iterator[tuple[Any, tuple[Operator, ...]]]:
+    def needs(self, basis: Basis) -> Iterator[Need]:
         yield self.field, self._algebra(basis).basis
 
     def value(self, values: Values) -> Any:
@@ -426,7 +405,7 @@ class Derivative(Field):
         return values.lifted(parts)
 
     def parts(self, values: Values) -> list[Tensor]:
-        """P(∂) of the expression under every operator of the basis."""
+        """P(∂) of the expression, under every operator of the basis."""
         over = self._algebra(values.basis)
         jets = values.jets(over)
         y = jets(self.field)
@@ -434,12 +413,41 @@ class Derivative(Field):
             y = y + values.number(0.0)
         return [read(over, y, product(p, self.operator), jets.level) for p in values.basis]
 
+    def _algebra(self, basis: Basis) -> Algebra:
+        return algebra(*(product(p, self.operator) for p in basis))
+
     def __repr__(self) -> str:
-        return f"({self.operator!r}) [{self.field!r}]"
+        return f"{_factor(self.operator)}[{self.field!r}]"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Coordinate(Field):
+    """One coordinate, as a field."""
+
+    index: int
+
+    def value(self, values: Values) -> Any:
+        return values.coordinate(self.index)
+
+    def __repr__(self) -> str:
+        return self.space.coordinates.names[self.index]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Given(Field):
+    """A tensor from outside, which does not depend on the coordinates."""
+
+    tensor: Any
+
+    def value(self, values: Values) -> Any:
+        return values(self.tensor)
+
+    def __repr__(self) -> str:
+        return _describe(self.tensor)
 
 
 class CoordinateFields:
-    """The coordinates as fields: by name as an attribute or an item, or one after another."""
+    """The coordinates as fields: by name, as an attribute or an item, or one after another."""
 
     def __init__(self, space: Space) -> None:
         self._space = space
@@ -459,24 +467,32 @@ class CoordinateFields:
         return (self[name] for name in self._space.coordinates.names)
 
 
+RESERVED = frozenset(
+    name
+    for node in (Field, Sum, Call, Derivative, Coordinate, Given)
+    for name in (*dir(node), *node.__annotations__)
+    if not name.startswith("_")
+)
+"""What a field has of its own; a coordinate that spells one of these could not be told from it."""
+
+# ------------------------------------------------------------------------------------------------------------- in words
+
+INFIX = {
+    python.mul: "·", python.truediv: "/", python.pow: "^", python.matmul: "@", python.mod: "%", python.floordiv: "//",
+    python.lt: "<", python.le: "≤", python.gt: ">", python.ge: "≥", python.eq: "=", python.ne: "≠",
+}  # fmt: skip
+
+
 def _form(form: Operator, name: str) -> str:
     """An operator in front of the name of an unknown."""
-    if form == form.coordinates.one:
-        return name
-    return f"{form!r} {name}" if len(form.terms) == 1 and any(map(any, form.terms)) else f"({form!r}) {name}"
+    return name if form == form.coordinates.one else f"{_factor(form)} {name}"
+
+
+def _factor(operator: Operator) -> str:
+    return f"({operator!r})" if len(operator.terms) > 1 else repr(operator)
 
 
 def _describe(x: Any) -> str:
     if not isinstance(x, Tensor):
         return repr(x)
-    kind = "parameter" if isinstance(x, torch.nn.Parameter) else "tensor"
-    return f"{kind}{tuple(x.shape) if x.ndim else ''}"
-
-
-RESERVED = frozenset(
-    name
-    for node in (Field, Sum, Call, Coordinate, Derivative)
-    for name in (*dir(node), *node.__annotations__)
-    if name[0] != "_"
-)
-"""What a field has of its own; coordinates that spell one of these could not be told from it."""
+    return f"{'parameter' if isinstance(x, torch.nn.Parameter) else 'tensor'}{tuple(x.shape) if x.ndim else ''}"

@@ -38,6 +38,15 @@ class Elementwise:
             z.functions[key] = self._series(z, parameters, options), parameters, options
         return z.functions[key][0]
 
+    def taylor(self, x: torch.Tensor, order: int, value: Value | None, *parameters: Any, **options: Any) -> list[Value]:
+        """φ(x), φ′(x), φ″(x)/2!, … up to the order; φ(x) itself is not computed again where it is given."""
+        y = self(variable(x), *parameters, **options)
+        if value is None:
+            value = y[0] if self.derivative else self.function(x, *parameters, **options)
+        elif self.derivative:
+            y.start(value)
+        return [value, *(y[k] for k in range(1, order + 1))]
+
     def _series(self, z: Series, parameters: tuple[Any, ...], options: dict[str, Any]) -> Series:
         if self.formula is not None:
             return constant(self.formula(z, *parameters, **options))
@@ -71,6 +80,10 @@ class Series:
         while len(self._known) <= k:
             self._known.append(self._coefficient(self, len(self._known)))
         return self._known[k]
+
+    def start(self, c: Value) -> None:
+        """Set c₀, where it is known from elsewhere."""
+        self._known[:1] = [c]
 
     @property
     def value(self) -> torch.Tensor:

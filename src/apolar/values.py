@@ -1,6 +1,6 @@
 """What recorded fields stand for: tensors from one evaluation, or jets that are made of them.
 
-Between ``fields`` and ``residual``.
+Above ``fields``, below ``residual``.
 """
 
 from __future__ import annotations
@@ -15,30 +15,29 @@ from torch.utils._pytree import tree_map
 from apolar.algebra import Algebra
 from apolar.errors import OperatorError, RowCouplingError
 from apolar.evaluate import check_rows, lift
-from apolar.fields import Derivative, Field, Space, product
+from apolar.fields import Basis, Derivative, Field, Need, Space, product
 from apolar.jet import Jet, new_level
 from apolar.operators import Operator
 
+Points = Tensor | Sequence[Tensor]
+
 
 class Values:
-    """What fields stand for: the tensors of an evaluation, or jets over an algebra that are made of them.
+    """The tensors of fields.
 
     Attributes:
         results: what an evaluation found, by operator: all unknowns on the last axis.
         points: where it was evaluated: ``(..., d)``, or a sequence of tensors.
         over: the algebra of the jets; None for plain tensors.
+        level: of the jets.
     """
 
     def __init__(
-        self,
-        space: Space,
-        results: dict[Operator, Tensor],
-        points: Tensor | Sequence[Tensor],
-        over: Algebra | None = None,
+        self, space: Space, results: dict[Operator, Tensor], points: Points, over: Algebra | None = None
     ) -> None:
         self.space, self.results, self.points, self.over = space, results, points, over
         self.level = 0 if over is None else new_level()
-        self.like = next(iter(results.values()))
+        self._like = next(iter(results.values()))
         self._known: dict[int, Any] = {}
 
     def jets(self, over: Algebra) -> Values:
@@ -46,7 +45,7 @@ class Values:
         return Values(self.space, self.results, self.points, over)
 
     @property
-    def basis(self) -> tuple[Operator, ...]:
+    def basis(self) -> Basis:
         """The operators of the components."""
         return (self.space.coordinates.one,) if self.over is None else self.over.basis
 
@@ -60,7 +59,7 @@ class Values:
                 self._known[id(x)] = x.value(self)
             return self._known[id(x)]
         if self.over is not None and isinstance(x, Tensor):
-            self.refuse_varying(x)
+            self._refuse_varying(x)
         return x
 
     def lifted(self, components: list[Tensor]) -> Tensor:
@@ -69,9 +68,9 @@ class Values:
 
     def unknown(self, j: int, form: Operator) -> Tensor:
         """P(∂) of an unknown."""
-        columns = [self.results[product(p, form)] for p in self.basis]
+        components = [self.results[product(p, form)] for p in self.basis]
         single = len(self.space.unknowns) == 1
-        return self.lifted(columns if single else [c[..., j : j + 1] for c in columns])
+        return self.lifted(components if single else [c[..., j : j + 1] for c in components])
 
     def coordinate(self, j: int) -> Tensor:
         """One coordinate, in the shape of an unknown."""
@@ -80,32 +79,33 @@ class Values:
             x = self.points[j]
         else:
             joined = self.points if isinstance(self.points, Tensor) else torch.cat(list(self.points), -1)
-            x = joined[..., j : j + 1] if self.like.ndim == joined.ndim else joined[..., j]
-        moves = [torch.ones_like(x) if k == j else None for k in range(d)]
-        return x if self.over is None else lift(self.over, x, moves, self.level)
+            x = joined[..., j : j + 1] if self._like.ndim == joined.ndim else joined[..., j]
+        if self.over is None:
+            return x
+        return lift(self.over, x, [torch.ones_like(x) if k == j else None for k in range(d)], self.level)
 
     def number(self, value: float) -> Tensor:
         """A number as a field that is the same everywhere."""
-        like = self.like if len(self.space.unknowns) == 1 else self.like[..., :1]
-        return torch.full_like(like, value)
+        return torch.full_like(self._like if len(self.space.unknowns) == 1 else self._like[..., :1], value)
 
     @property
-    def batch(self) -> tuple[int, ...]:
+    def _batch(self) -> tuple[int, ...]:
         """The axes of the points."""
         first = self.points if isinstance(self.points, Tensor) else self.points[0]
-        return tuple(self.like.shape[:-1] if self.like.ndim == first.ndim else self.like.shape)
+        return tuple(self._like.shape[:-1] if self._like.ndim == first.ndim else self._like.shape)
 
-    def refuse_varying(self, x: Tensor) -> None:
+    def _refuse_varying(self, x: Tensor) -> None:
         """A coefficient that has a row for each point would need a derivative of its own."""
-        rows = zip(reversed(range(self.like.ndim)), reversed(x.shape))
-        if any(axis < len(self.batch) and size == self.like.shape[axis] > 1 for axis, size in rows):
+        aligned = zip(reversed(range(self._like.ndim)), reversed(x.shape))
+        if any(axis < len(self._batch) and size == self._like.shape[axis] > 1 for axis, size in aligned):
             raise OperatorError(
-                f"a derivative was taken of an expression with a tensor {tuple(x.shape)} that has a row for each point, so "
-                "that its own derivative is needed: write it as a function of u.coords.x, or keep it outside of the derivative."
+                f"a derivative was taken of an expression with a tensor {tuple(x.shape)} that has a row for each "
+                "point, so that its own derivative is needed: write it as a function of u.coords.x, or keep it outside "
+                "of the derivative."
             )
 
     def refuse_coupling(self, derivative: Derivative, part: Tensor) -> None:
-        """Refuse the derivative of an expression that mixes points, such as u - u.mean()."""
+        """The derivative of an expression that mixes points, such as u - u.mean(), has no meaning."""
         single = isinstance(self.points, Tensor)
         points = [self.points] if isinstance(self.points, Tensor) else list(self.points)
 
@@ -115,19 +115,19 @@ class Values:
             return derivative.parts(Values(self.space, results, moved[0] if single else moved))[0]
 
         try:
-            check_rows(again, [*self.results.values(), *points], part, self.batch)
+            check_rows(again, [*self.results.values(), *points], part, self._batch)
         except RowCouplingError:
             raise OperatorError(
-                f"{derivative!r} has no meaning point by point, because the expression mixes points: differentiate first, "
-                "then take means or sums."
+                f"{derivative!r} has no meaning point by point, because the expression mixes points: "
+                "differentiate first, then take means or sums."
             ) from None
 
 
 def needed(fields: Sequence[Field], one: Operator) -> tuple[Operator, ...]:
     """All operators of unknowns that the fields rest on, in the order in which they appear."""
     found: dict[Operator, None] = {}
-    waiting: list[tuple[Any, tuple[Operator, ...]]] = [(field, (one,)) for field in reversed(fields)]
-    seen: set[tuple[int, tuple[Operator, ...]]] = set()
+    seen: set[tuple[int, Basis]] = set()
+    waiting: list[Need] = [(field, (one,)) for field in reversed(fields)]
     while waiting:
         item, basis = waiting.pop()
         if isinstance(item, Operator):

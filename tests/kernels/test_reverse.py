@@ -37,7 +37,7 @@ def random(*shape: int, dtype: torch.dtype = torch.float64, seed: int = 0) -> Te
 def taylor_of(function: Callable[[Tensor], Tensor]) -> reverse.Taylor:
     """φ(x), φ′(x), φ″(x)/2!, …"""
 
-    def taylor(x: Tensor, order: int) -> list[Any]:
+    def taylor(x: Tensor, order: int, value: Tensor | None = None) -> list[Any]:
         y = series.FUNCTIONS[function](series.variable(x))
         return [y[k] for k in range(order + 1)]
 

@@ -58,15 +58,21 @@ def compose(algebra: Algebra, taylor: Sequence[Any], components: Tensor) -> Tens
         powers[exponent] = {k: _sum_of_products(terms, left, right) for k, terms in step.terms.items()}
     value = dense(taylor[0])
     value = value if isinstance(value, Tensor) else torch.full_like(g[0], value)
-    scaled = scale(taylor[1], components) if algebra.size > 1 else components
+    number, slope = split(taylor[1]) if algebra.size > 1 else (0, None)
+    if in_place(components):
+        out = torch.empty_like(components)
+        out[0] = value
+        torch.mul(components[1:], number if slope is None else slope, out=out[1:])
+        scaled = out.unbind(0)
+        if slope is not None and number != 1:
+            out[1:] *= number
+    else:
+        scaled = (g[0], *_times(number, components[1:] if slope is None else components[1:] * slope).unbind(0))
     parts = [
         _accumulate(scaled[k], [(taylor[e], powers[e][k]) for e in range(2, last + 1) if k in powers[e]])
         for k in range(1, algebra.size)
     ]
-    if in_place(components):
-        scaled[0].copy_(value)
-        return scaled
-    return torch.stack([value, *parts])
+    return out if in_place(components) else torch.stack([value, *parts])
 
 
 def dual_product(algebra: Algebra, factor: Tensor, cotangent: Tensor) -> Tensor:
@@ -84,14 +90,6 @@ def stack(components: Sequence[Any]) -> Tensor:
     """Components on a new first axis."""
     like = next(c for c in components if isinstance(c, Tensor))
     return torch.stack([c if isinstance(c, Tensor) else torch.full_like(like, c) for c in components])
-
-
-def scale(factor: Any, components: Tensor) -> Tensor:
-    """A new tensor, factor · components, where the factor has no component axis."""
-    number, tensor = split(factor)
-    if tensor is None:
-        return components * number
-    return _times(number, tensor * components)
 
 
 def _accumulate(total: Tensor, products: Iterable[tuple[Any, Tensor]]) -> Tensor:

@@ -18,8 +18,8 @@ from apolar.jet import Jet
 from apolar.kernels import eager
 from apolar.series import times
 
-Taylor = Callable[[Tensor, int], Sequence[Any]]
-"""(x, order) ↦ φ(x), φ′(x), φ″(x)/2!, …, up to the order."""
+Taylor = Callable[..., Sequence[Any]]
+"""(x, order, φ(x) or None) ↦ φ(x), φ′(x), φ″(x)/2!, …, up to the order."""
 
 
 def applies(*tensors: Any) -> bool:
@@ -37,15 +37,16 @@ class Compose(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, components: Tensor, algebra: Algebra, taylor: Taylor) -> Tensor:
-        ctx.save_for_backward(components)
+        composed = eager.compose(algebra, taylor(components[0], algebra.order), components)
+        ctx.save_for_backward(components, composed)
         ctx.algebra, ctx.taylor = algebra, taylor
-        return eager.compose(algebra, taylor(components[0], algebra.order), components)
+        return composed
 
     @staticmethod
     def backward(ctx: Any, cotangent: Tensor) -> tuple[Tensor, None, None]:
-        (components,) = ctx.saved_tensors
+        components, composed = ctx.saved_tensors
         algebra = ctx.algebra
-        taylor = ctx.taylor(components[0], algebra.order + 1)
+        taylor = ctx.taylor(components[0], algebra.order + 1, composed[0])
         slope = eager.compose(algebra, [times(e, c) for e, c in enumerate(taylor)][1:], components)
         return eager.dual_product(algebra, slope, cotangent), None, None
 

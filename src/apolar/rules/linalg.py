@@ -63,7 +63,7 @@ def identity(A: Any) -> Tensor:
     return torch.eye(A.shape[-1], dtype=A.dtype, device=A.device)
 
 
-# ------------------------------------------------------------------------------------------------------ linear equations
+# ----------------------------------------------------------------------------------------------------- linear equations
 
 
 def divided(jet: Jet, A: Any, B: Any, invert: Callable[[Any], Tensor]) -> Jet:
@@ -73,8 +73,13 @@ def divided(jet: Jet, A: Any, B: Any, invert: Callable[[Any], Tensor]) -> Jet:
     return jet.like(eager.divide(jet.algebra, invert, torch.matmul, A.components.unbind(0), component_list(B, jet)))
 
 
+def holds_vectors(A: Any, B: Any) -> bool:
+    """Whether torch takes the right sides for vectors, one for each matrix."""
+    return B.ndim == 1 or (B.ndim == A.ndim - 1 and B.shape == A.shape[:-1])
+
+
 def eliminated(LU: Any, pivots: Tensor) -> Callable[[Any], Any]:
-    """b ↦ (P L U)⁻¹ b. (With torch's own lu_solve it is wrong under vmap where b has more axes than the matrix, in 2.13.)"""
+    """b ↦ (P L U)⁻¹ b. (torch's own lu_solve, in 2.13, is wrong under vmap where b has more axes than the matrix.)"""
     Pt = torch.lu_unpack(at(LU), pivots, unpack_data=False).P.mT
 
     def invert(b: Any) -> Any:
@@ -87,7 +92,7 @@ def eliminated(LU: Any, pivots: Tensor) -> Callable[[Any], Any]:
 @rule(linalg.solve)
 def solve(jet: Jet, func: Any, A: Any, B: Any, *, left: bool = True) -> Any:
     """A·X = B, or X·A = B."""
-    if B.ndim == 1 or B.ndim == A.ndim - 1 and B.shape == A.shape[:-1]:
+    if holds_vectors(A, B):
         return linalg.solve(A, B.unsqueeze(-1), left=left).squeeze(-1)
     if not left:
         return linalg.solve(A.mT, B.mT).mT
@@ -158,7 +163,7 @@ def least_squares(jet: Jet, func: Any, A: Any, B: Any, **tolerances: Any) -> Any
 
 @rule(linalg.lstsq, kind="composite")
 def lstsq(jet: Jet, func: Any, A: Any, B: Any, rcond: Any = None, *, driver: Any = None) -> Any:
-    vector = B.ndim == 1 or B.ndim == A.ndim - 1 and B.shape == A.shape[:-1]
+    vector = holds_vectors(A, B)
     right = B.unsqueeze(-1) if vector else B
     X = least_squares(jet, func, A, right, rtol=rcond)
     _, residuals, rank, singular = func(at(A), at(B), rcond, driver=driver)
@@ -192,7 +197,7 @@ def tensorinv(A: Any, ind: int = 2) -> Any:
     return linalg.inv(A.reshape(n, -1)).reshape(A.shape[ind:] + A.shape[:ind])
 
 
-# -------------------------------------------------------------------------------------------------------- factorisations
+# ------------------------------------------------------------------------------------------------------- factorisations
 
 
 def _mirrored(A: Jet, upper: bool = False) -> Jet:
@@ -222,7 +227,7 @@ def cholesky_ex(A: Any, *, upper: bool = False, check_errors: bool = False) -> A
 
 @rule(linalg.lu_factor_ex)
 def lu_factor_ex(jet: Jet, func: Any, A: Jet, *, pivot: bool = True, check_errors: bool = False) -> Any:
-    """P L U = A with a constant P: with R = (PᵀA)ₖ − Σ c LᵢUⱼ and M = L₀⁻¹ R U₀⁻¹, Lₖ = L₀ tril(M) and Uₖ = triu(M) U₀."""
+    """P L U = A with P constant: with R = (PᵀA)ₖ − Σ c LᵢUⱼ and M = L₀⁻¹ R U₀⁻¹, Lₖ = L₀ tril M and Uₖ = triu(M) U₀."""
     if A.shape[-1] != A.shape[-2]:
         raise unsupported(func, jet, "It needs a square matrix.")
     LU, pivots, info = func(A.value, pivot=pivot, check_errors=check_errors)
@@ -278,8 +283,8 @@ composite("lu_solve")(lambda B, LU, pivots: linalg.lu_solve(LU, pivots, B))
 def qr(jet: Jet, func: Any, A: Jet, mode: str = "reduced") -> Any:
     """Q R = A with Qᴴ Q = 1.
 
-    With B = Aₖ − Σ c QᵢRⱼ, G = Σ c QᵢᴴQⱼ and C = B R₀⁻¹: Q₀ᴴC = Ω + T, where T = RₖR₀⁻¹ is triangular and Ω + Ωᴴ = −G, so
-    T is the upper triangle of Q₀ᴴC + CᴴQ₀ + G with half its diagonal; then Qₖ = C − Q₀T and Rₖ = T R₀.
+    With B = Aₖ − Σ c QᵢRⱼ, G = Σ c QᵢᴴQⱼ and C = B R₀⁻¹: Q₀ᴴC = Ω + T, where T = RₖR₀⁻¹ is triangular and
+    Ω + Ωᴴ = −G, so T is the upper triangle of Q₀ᴴC + CᴴQ₀ + G with half its diagonal; then Qₖ = C − Q₀T, Rₖ = T R₀.
     """
     m, n = A.shape[-2:]
     if mode == "complete" and m > n:
@@ -311,7 +316,7 @@ def torch_qr(A: Any, some: bool = True) -> Any:
     return types.qr(linalg.qr(A, mode="reduced" if some else "complete"))
 
 
-# ------------------------------------------------------------------------------------------------------ eigenvalue problems
+# -------------------------------------------------------------------------------------------------- eigenvalue problems
 
 
 def diagonalised(jet: Jet, func: Any, A: Sequence[Tensor], eigenvalues: Tensor, wanted: slice) -> tuple[Jet, Jet]:
@@ -332,7 +337,7 @@ def diagonalised(jet: Jet, func: Any, A: Sequence[Tensor], eigenvalues: Tensor, 
     values, X = [eigenvalues[..., wanted]], [eye.expand(gaps.shape)]
     for k in range(1, jet.algebra.size):
         M = A[k][..., wanted] + rest(jet, k, torch.matmul, A, X)
-        M = M - rest(jet, k, lambda x, l: x * l.unsqueeze(-2), X, values)
+        M = M - rest(jet, k, lambda x, slope: x * slope.unsqueeze(-2), X, values)
         slope = (M * eye).sum(-2)
         values.append(slope if eigenvalues.is_complex() else slope.real)
         X.append(M * (1 - eye) / (gaps + eye))
@@ -429,14 +434,15 @@ def torch_svd(A: Any, some: bool = True, compute_uv: bool = True) -> Any:
     return types.svd((U, S, Vh.mH) if compute_uv else (torch.zeros_like(at(U)), S, torch.zeros_like(at(Vh.mH))))
 
 
-# ------------------------------------------------------------------------------------------------------------ determinants
+# --------------------------------------------------------------------------------------------------------- determinants
 
 
 def log_ratio(jet: Jet, A: Jet, LU: Tensor, pivots: Tensor) -> Any:
     """log(det A / det A₀) = tr log(1 + N) = Σ (−1)ᵉ⁻¹/e tr Nᵉ, a finite sum: N = A₀⁻¹(A − A₀) is nilpotent."""
     zero = torch.zeros_like(A.components[:1])
     N = jet.like(torch.cat([zero, eliminated(LU, pivots)(A.components[1:])]))
-    total, powers = N.diagonal(dim1=-2, dim2=-1).sum(-1), {1: N}
+    powers: dict[int, Any] = {1: N}
+    total = N.diagonal(dim1=-2, dim2=-1).sum(-1)
     for e in range(2, jet.algebra.order + 1):
         a, b = powers[e // 2], powers[e - e // 2]
         total = total + (a * b.mT).sum((-2, -1)) * ((-1) ** (e - 1) / e)
@@ -480,10 +486,10 @@ def depth(x: Any) -> int:
 def det(jet: Jet, func: Any, A: Jet) -> Any:
     """A polynomial, whose derivatives exist everywhere, at singular matrices and repeated singular values as well.
 
-    Derivatives up to order K need minors down to n − K rows. Singular vectors of A₀, which may be taken as constants since
-    det A = det U · det(UᴴAV) · det Vᴴ for all U and V, move the smallest K + 2 singular values into the block D of
-    B = (B₁ B₂; B₃ D). Then det B = det B₁ · det(D − B₃B₁⁻¹B₂): the first by tr log(1 + N), with the large singular values as
-    divisors only, the second by expansion, without any.
+    Derivatives up to order K need minors down to n − K rows. The singular vectors U, V of A₀, which may be taken as
+    constants since det A = det U · det(UᴴAV) · det Vᴴ for any, move the smallest K + 2 singular values into the block D
+    of B = (B₁ B₂; B₃ D). Then det B = det B₁ · det(D − B₃B₁⁻¹B₂): the first by tr log(1 + N), which divides by large
+    singular values only, the second by expansion, which does not divide. Small matrices are expanded at once.
     """
     n, small = A.shape[-1], max(depth(A) + 2, 4)
     if n <= small:
@@ -524,7 +530,7 @@ def logdet(jet: Jet, func: Any, A: Jet) -> Any:
     return torch.log(sign) + size
 
 
-# --------------------------------------------------------------------------------------------------------- matrix functions
+# ----------------------------------------------------------------------------------------------------- matrix functions
 
 
 @composite("matrix_power", linalg.matrix_power)
@@ -561,7 +567,7 @@ def matrix_exp(A: Any) -> Any:
     return total
 
 
-# ------------------------------------------------------------------------------------------------------------------- norms
+# ---------------------------------------------------------------------------------------------------------------- norms
 
 
 @rule(linalg.matrix_norm, kind="composite")

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from apolar.jet import Jet, jets, unsupported, value
+from apolar.jet import Jet, unsupported
+from apolar.rules.linalg import anywhere
 from apolar.rules.normalisation import length
 from apolar.rules.reductions import plain
 from apolar.rules.registry import composite, rule
@@ -27,7 +28,7 @@ def positive(x: Any) -> Any:
     return torch.relu(x)
 
 
-# -------------------------------------------------------------------------------------------------------- differences
+# ---------------------------------------------------------------------------------------------------------- differences
 
 
 @composite(native.mse_loss)
@@ -54,7 +55,7 @@ def smooth_l1_loss(x: Any, y: Any, reduction: int = MEAN, beta: float = 1.0) -> 
     return huber_loss(x, y, reduction, beta) / beta if beta else l1_loss(x, y, reduction)
 
 
-# -------------------------------------------------------------------------------------------------------- likelihoods
+# ---------------------------------------------------------------------------------------------------------- likelihoods
 
 
 def floored_log(p: Any) -> Any:
@@ -143,7 +144,7 @@ def ctc_loss(jet: Jet, func: Any, *args: Any, **kwargs: Any) -> Any:
     raise unsupported(func, jet, "It sums over alignments inside of torch; write the recursion with torch.logsumexp.")
 
 
-# ------------------------------------------------------------------------------------------------------------- margins
+# -------------------------------------------------------------------------------------------------------------- margins
 
 
 @composite(native.soft_margin_loss)
@@ -207,7 +208,7 @@ def triplet_margin_loss(
     return reduced(positive(margin + torch.pairwise_distance(anchor, near, p, eps) - apart), reduction)
 
 
-# ----------------------------------------------------------------------------------------------------------- distances
+# ------------------------------------------------------------------------------------------------------------ distances
 
 
 @composite(torch.cosine_similarity)
@@ -223,16 +224,15 @@ def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepd
 
 
 def separation(d: Any, p: float) -> Any:
-    """‖d‖ₚ over the last axis. Where d stays 0 it stays 0; where d only passes through 0 it has a kink and no derivative."""
+    """‖d‖ₚ over the last axis: 0 where d stays 0, refused where d only passes through 0, which is a kink."""
     if not isinstance(d, Jet):
         return torch.linalg.vector_norm(d, p, -1)
     empty = (plain(d) == 0).all(-1)
-    if bool(torch.func.debug_unwrap(empty, recurse=True).any()) and p not in (0, 1):
-        still = _still(d)
-        if bool(torch.func.debug_unwrap(empty & ~still, recurse=True).any()):
+    if p not in (0, 1) and anywhere(empty.detach()):
+        if anywhere((empty & ~_still(d)).detach()):
             raise unsupported(
-                torch.cdist, d, "Two points coincide, where their distance is not differentiable. If the function depends on "
-                "the squared distance, write it with ((x[:, None] - y) ** 2).sum(-1)."
+                torch.cdist, d, "Two points coincide, where their distance is not differentiable. If the function needs "
+                "the squared distance only, write it with ((x[:, None] - y) ** 2).sum(-1)."
             )  # fmt: skip
         d = torch.where(empty.unsqueeze(-1), 1.0, d)
     return torch.where(empty, 0.0, torch.linalg.vector_norm(d, p, -1))

@@ -1,8 +1,7 @@
-"""Normalisations: (x − mean) / √(variance + ε) · weight + bias over different axes, and lengths that are kept above ε."""
+"""Normalisations: (x − mean)/√(variance + ε) · weight + bias over different axes, and lengths kept above ε."""
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
@@ -38,7 +37,7 @@ def channels(p: Any, x: Any) -> Any:
     return None if p is None else p.reshape(-1, *[1] * (x.ndim - 2))
 
 
-# ------------------------------------------------------------------------------------------------ by sample and by group
+# ----------------------------------------------------------------------------------------------- by sample and by group
 
 
 @composite(F.layer_norm, torch.layer_norm)
@@ -73,13 +72,11 @@ def group_norm(x: Any, num_groups: int, weight: Any = None, bias: Any = None, ep
 
 
 @composite(torch.native_group_norm)
-def native_group_norm(
-    x: Any, weight: Any, bias: Any, N: int, C: int, HxW: int, group: int, eps: float
-) -> Any:  # fmt: skip
+def native_group_norm(x: Any, weight: Any, bias: Any, N: int, C: int, HxW: int, group: int, eps: float) -> Any:
     return grouped(x, group, weight, bias, eps)
 
 
-# ---------------------------------------------------------------------------------------------------- by channel and batch
+# ------------------------------------------------------------------------------------------------- by channel and batch
 
 
 def normalised(x: Any, dims: list[int], mean: Any, var: Any, given: bool, eps: float) -> Any:
@@ -92,7 +89,7 @@ def normalised(x: Any, dims: list[int], mean: Any, var: Any, given: bool, eps: f
 def remember(jet: Jet, func: Any, x: Tensor, dims: list[int], mean: Any, var: Any, momentum: float) -> None:
     """Running statistics move towards those of the values, in place, as in torch."""
     if isinstance(mean, Jet) or isinstance(var, Jet):
-        raise unsupported(func, jet, "Running statistics that depend on the coordinates cannot be updated: use training=False.")
+        raise unsupported(func, jet, "Running statistics that depend on the coordinates need training=False.")
     with torch.no_grad():
         x = plain(x).detach()
         if mean is not None:
@@ -108,8 +105,9 @@ def _each_channel(x: Tensor, like: Tensor) -> Tensor:
 
 @rule(torch.batch_norm, kind="composite")
 def batch_norm(
-    jet: Jet, func: Any, x: Any, weight: Any, bias: Any, mean: Any, var: Any, training: bool, momentum: float, eps: float, *_: Any
-) -> Any:
+    jet: Jet, func: Any, x: Any, weight: Any, bias: Any, mean: Any, var: Any, training: bool, momentum: float,
+    eps: float, *_: Any,
+) -> Any:  # fmt: skip
     """By the statistics of each channel over the batch, or by the running ones."""
     dims = [d for d in range(x.ndim) if d != 1]
     y = normalised(x, dims, mean, var, not training, eps)
@@ -142,7 +140,7 @@ def instance_norm(
     return affine(y, channels(weight, x), channels(bias, x))
 
 
-# ----------------------------------------------------------------------------------------------------------------- lengths
+# -------------------------------------------------------------------------------------------------------------- lengths
 
 
 def length(x: Any, dims: Any, eps: float) -> Any:

@@ -86,10 +86,8 @@ def elementwise(
         if not (x.is_floating_point() or x.is_complex()):
             raise unsupported(func, jet, f"It needs a floating point tensor, got {x.dtype}.")
 
-        def taylor(at: Tensor, order: int) -> list[Any]:
-            y = entry(series.variable(at), *parameters, **options)
-            value = y[0] if entry.derivative else func(at, *parameters, **options)
-            return [value, *(y[k] for k in range(1, order + 1))]
+        def taylor(at: Tensor, order: int, value: Tensor | None = None) -> list[Any]:
+            return entry.taylor(at, order, value, *parameters, **options)
 
         if reverse.applies(x.components) and not any(isinstance(p, Tensor) for p in (*parameters, *options.values())):
             return jet.like(reverse.Compose.apply(x.components, jet.algebra, taylor))

@@ -1,0 +1,233 @@
+"""Two ways to derivatives that share nothing with jets: nested reverse mode, and high-precision finite differences.
+
+Above ``operators``, below ``check``. Both take a function of points ``(..., d)`` to columns ``(..., k)`` and go through
+an operator monomial by monomial.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache
+from math import comb, factorial, prod
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.polynomial import chebyshev
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_map
+
+from apolar.operators import Monomial, Operator
+
+Function = Callable[[Tensor], Tensor]
+Direction = tuple[Fraction, ...]
+
+
+@dataclass(frozen=True)
+class Reference:
+    """One operator by one method.
+
+    Attributes:
+        value: ``(..., k)``.
+        error: how far the method trusts itself, ``(..., k)``; zero where it is exact but for rounding.
+        size: the largest Σ |c_α| |∂ᵅf|, against which errors are measured: a harmonic function has the Laplacian 0.
+    """
+
+    value: Tensor
+    error: Tensor
+    size: float
+
+
+# --------------------------------------------------------------------------------------------------- nested reverse mode
+
+
+def nested_reverse_mode(f: Function, points: Tensor, operators: Sequence[Operator]) -> list[Reference]:
+    """Each monomial by as many calls of ``torch.autograd.grad`` as it has symbols, with ``create_graph=True``.
+
+    Raises:
+        RuntimeError: PyTorch cannot differentiate ``f`` so often.
+    """
+    with torch.enable_grad():
+        X = points.detach().requires_grad_()
+        columns = f(X).unbind(-1)
+
+        @cache
+        def derivative(k: int, monomial: Monomial) -> Tensor:
+            j = next((j for j, power in enumerate(monomial) if power), None)
+            if j is None:
+                return columns[k]
+            return gradient(k, tuple(power - (i == j) for i, power in enumerate(monomial)))[..., j]
+
+        @cache
+        def gradient(k: int, monomial: Monomial) -> Tensor:
+            y = derivative(k, monomial)
+            if not y.requires_grad:
+                return torch.zeros_like(X)
+            return torch.autograd.grad(y.sum(), X, create_graph=True, materialize_grads=True)[0]
+
+        def reference(operator: Operator) -> Reference:
+            terms = [
+                (float(c), torch.stack([derivative(k, monomial) for k in range(len(columns))], -1).detach())
+                for monomial, c in operator.terms.items()
+            ]
+            value = _combine(terms, like=columns)
+            return Reference(value, torch.zeros_like(value), _size(terms))
+
+        return [reference(p) for p in operators]
+
+
+# --------------------------------------------------------------------------------------------------- finite differences
+
+NODES = 20
+RADII = (1.0, 0.5, 0.25, 0.12, 0.06, 0.03, 0.015, 0.007)
+CONVERGED = 1e-11
+"""No smaller radius is tried once three of them agree so far, relative to the largest derivative."""
+
+
+def finite_differences(f: Function, points: Tensor, operators: Sequence[Operator]) -> list[Reference]:
+    """Derivatives along straight lines by interpolation, and mixed ones as combinations of them.
+
+    The derivative of order k at the middle of [−r, r] is that of the polynomial through 20 Chebyshev nodes. Of several
+    radii each point takes the one that differs least from the next two; that difference is the estimate of its error.
+
+    Source: Trefethen, Approximation Theory and Approximation Practice, chapters 3 and 21.
+    """
+    terms = [_lines(p) for p in operators]
+    orders: dict[Direction, int] = {}
+    for direction, k in itertools.chain(*terms):
+        orders[direction] = max(orders.get(direction, 0), k)
+    with torch.no_grad():
+        along = {v: _line(f, points, v, order) for v, order in orders.items()}
+    references = []
+    for lines in terms:
+        values = [(float(c), along[v][k][0]) for (v, k), c in lines.items()]
+        errors = [(abs(float(c)), along[v][k][1]) for (v, k), c in lines.items()]
+        like = next(iter(along.values()))[0][0].unbind(-1)
+        references.append(Reference(_combine(values, like), _combine(errors, like), _size(values)))
+    return references
+
+
+def _lines(operator: Operator) -> dict[tuple[Direction, int], Fraction]:
+    """P(∂) as a combination of (v·∂)ᵏ, by direction and order, exactly."""
+    lines: dict[tuple[Direction, int], Fraction] = {}
+    for monomial, c in operator.terms.items():
+        for line, weight in polarised(monomial).items():
+            lines[line] = lines.get(line, Fraction(0)) + c * weight
+    return {line: c for line, c in lines.items() if c}
+
+
+def polarised(monomial: Monomial) -> dict[tuple[Direction, int], Fraction]:
+    """∂ᵅ = 1/n! Σ_β (−1)^|β| C(α, β) ((α/2 − β)·∂)ⁿ over 0 ≤ β ≤ α, n = |α|.
+
+    Source: Kan, From moments of sum to moments of product, J. Multivariate Anal. 99 (2008).
+
+    >>> {tuple(map(int, v)): str(c) for (v, _), c in polarised((1, 1)).items()}
+    {(1, 1): '1/4', (1, -1): '-1/4'}
+    """
+    n = sum(monomial)
+    lines: dict[tuple[Direction, int], Fraction] = {}
+    for beta in itertools.product(*(range(power + 1) for power in monomial)):
+        h = [Fraction(a, 2) - b for a, b in zip(monomial, beta)]
+        length = max(h, key=abs)  # with its sign, so that h and -h are one line
+        length = abs(length) * (1 if next((x for x in h if x), 0) >= 0 else -1)
+        if n and not length:
+            continue
+        weight = Fraction((-1) ** sum(beta) * prod(map(comb, monomial, beta)), factorial(n)) * length**n
+        line = (tuple(x / length if length else x for x in h), n)
+        lines[line] = lines.get(line, Fraction(0)) + weight
+    return lines
+
+
+@cache
+def _rule(order: int) -> tuple[np.ndarray, np.ndarray]:
+    """The nodes on [−1, 1], and the weights of the derivatives of orders 0 … at 0 of the polynomial through them."""
+    x = np.cos(np.pi * (np.arange(NODES) + 0.5) / NODES)
+    to_coefficients = 2.0 / NODES * chebyshev.chebvander(x, NODES - 1).T
+    to_coefficients[0] /= 2
+    basis = np.eye(NODES)
+    at_zero = [chebyshev.chebval(0.0, chebyshev.chebder(basis, k) if k else basis) for k in range(order + 1)]
+    return x, np.stack(at_zero) @ to_coefficients
+
+
+def _line(f: Function, points: Tensor, direction: Direction, order: int) -> list[tuple[Tensor, Tensor]]:
+    """For every order up to the highest the derivatives along a direction, and their errors."""
+    v = torch.tensor([float(x) for x in direction], dtype=points.dtype, device=points.device)
+    found: list[list[Tensor]] = []
+    for radius in RADII if order else RADII[:1]:
+        found.append(_at_radius(f, points, v, order, radius))
+        best = [_best([derivatives[k] for derivatives in found]) for k in range(order + 1)]
+        if all(float(error.max()) <= CONVERGED * float(value.abs().max()) for value, error in best if value.numel()):
+            break
+    y = f(points).to(best[0][0].dtype)
+    best[0] = (y, torch.zeros_like(y))
+    return best
+
+
+def _at_radius(f: Function, points: Tensor, v: Tensor, order: int, radius: float) -> list[Tensor]:
+    nodes, weights = _rule(order)
+    try:
+        samples = torch.stack([f(points + radius * float(x) * v) for x in nodes])
+    except (RuntimeError, ValueError):  # outside of the domain of f
+        samples = torch.full((NODES, *f(points).shape), torch.nan, dtype=points.dtype, device=points.device)
+    w = torch.as_tensor(weights, dtype=torch.float64, device=points.device)
+    return [torch.tensordot(w[k], samples.double(), dims=1) / radius**k for k in range(order + 1)]
+
+
+def _best(values: list[Tensor]) -> tuple[Tensor, Tensor]:
+    """Entry by entry the value that differs least from the two after it, and by how much it does."""
+    best = torch.nan_to_num(values[0], nan=0.0)
+    error = torch.full_like(best, torch.inf)
+    for one, two, three in zip(values, values[1:], values[2:]):
+        difference = torch.maximum((one - two).abs(), (one - three).abs()).nan_to_num(nan=torch.inf)
+        better = difference < error
+        best, error = torch.where(better, one, best), torch.where(better, difference, error)
+    return best, error
+
+
+def _combine(terms: list[tuple[float, Tensor]], like: Sequence[Tensor]) -> Tensor:
+    return sum((c * x for c, x in terms), torch.zeros_like(torch.stack(list(like), -1).detach()))
+
+
+def _size(terms: list[tuple[float, Tensor]]) -> float:
+    total = sum((abs(c) * x.abs() for c, x in terms), torch.zeros(1))
+    return float(total.max()) if isinstance(total, Tensor) and total.numel() else 0.0
+
+
+# -------------------------------------------------------------------------------------------------------- in double
+
+
+class InDouble(TorchFunctionMode):
+    """Everything that torch computes inside is computed in double precision, whatever parameters and constants are."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        return tree_map(_double, func(*tree_map(_double, args), **tree_map(_double, kwargs or {})))
+
+
+WIDER = {torch.float16: torch.float64, torch.bfloat16: torch.float64, torch.float32: torch.float64,
+         torch.complex64: torch.complex128}  # fmt: skip
+
+
+def _double(x: Any) -> Any:
+    return x.to(WIDER[x.dtype]) if isinstance(x, Tensor) and x.dtype in WIDER else x
+
+
+def in_double(f: Function, points: Tensor) -> Function | None:
+    """``f`` with its arithmetic in double precision; None where that is not the same function."""
+
+    def doubled(X: Any) -> Any:
+        with InDouble():
+            return f(X)
+
+    try:
+        with torch.no_grad():
+            wide, narrow = doubled(points.double()), f(points)
+    except Exception:
+        return None
+    close = math.sqrt(torch.finfo(points.dtype).eps)
+    same = wide.dtype == torch.float64 and torch.allclose(wide.to(narrow.dtype), narrow, rtol=close, atol=close)
+    return doubled if same else None
