@@ -86,7 +86,9 @@ def nested_reverse_mode(f: Function, points: Tensor, operators: Sequence[Operato
 NODES = 20
 RADII = (1.0, 0.5, 0.25, 0.12, 0.06, 0.03, 0.015, 0.007)
 CONVERGED = 1e-11
-"""No smaller radius is tried once three of them agree so far, relative to the largest derivative."""
+"""No smaller radius is tried once three of them agree so far, relative to the largest derivative…"""
+USEFUL = 1e-6
+"""… or so far, where smaller ones no longer help."""
 
 
 def finite_differences(f: Function, points: Tensor, operators: Sequence[Operator]) -> list[Reference]:
@@ -157,25 +159,42 @@ def _rule(order: int) -> tuple[np.ndarray, np.ndarray]:
 def _line(f: Function, points: Tensor, direction: Direction, order: int) -> list[tuple[Tensor, Tensor]]:
     """For every order up to the highest the derivatives along a direction, and their errors."""
     v = torch.tensor([float(x) for x in direction], dtype=points.dtype, device=points.device)
+    y = f(points).double()
+    value = (y, torch.zeros_like(y))
+    if not order or not y.numel():
+        return [value] * (order + 1)
     found: list[list[Tensor]] = []
-    for radius in RADII if order else RADII[:1]:
+    before = [math.inf] * order
+    for radius in RADII:
         found.append(_at_radius(f, points, v, order, radius))
-        best = [_best([derivatives[k] for derivatives in found]) for k in range(order + 1)]
-        if all(float(error.max()) <= CONVERGED * float(value.abs().max()) for value, error in best if value.numel()):
+        best = [_best(list(rungs)) for rungs in zip(*found)]
+        errors = [float(error.max()) / (float(x.abs().max()) or 1.0) for x, error in best]
+        if all(e <= CONVERGED or e == b <= USEFUL for e, b in zip(errors, before)):
             break
-    y = f(points).to(best[0][0].dtype)
-    best[0] = (y, torch.zeros_like(y))
-    return best
+        before = errors
+    return [value, *best]
 
 
 def _at_radius(f: Function, points: Tensor, v: Tensor, order: int, radius: float) -> list[Tensor]:
+    """The derivatives of orders 1 to ``order`` from the nodes on [−r, r]."""
     nodes, weights = _rule(order)
+    moved = points + (radius * torch.as_tensor(nodes).to(v)).reshape(-1, *[1] * points.ndim) * v
+    samples = _sampled(f, moved).double()
+    w = torch.as_tensor(weights, device=points.device)
+    return [torch.tensordot(w[k], samples, dims=1) / radius**k for k in range(1, order + 1)]
+
+
+def _sampled(f: Function, moved: Tensor) -> Tensor:
+    """f at many shifted copies of the points: as more rows if it takes them, else one by one."""
     try:
-        samples = torch.stack([f(points + radius * float(x) * v) for x in nodes])
-    except (RuntimeError, ValueError):  # outside of the domain of f
-        samples = torch.full((NODES, *f(points).shape), torch.nan, dtype=points.dtype, device=points.device)
-    w = torch.as_tensor(weights, dtype=torch.float64, device=points.device)
-    return [torch.tensordot(w[k], samples.double(), dims=1) / radius**k for k in range(order + 1)]
+        if moved.ndim > 2:
+            return f(moved.flatten(0, 1)).unflatten(0, moved.shape[:2])
+        return torch.stack([f(x) for x in moved])
+    except (RuntimeError, ValueError):
+        try:
+            return torch.stack([f(x) for x in moved])
+        except (RuntimeError, ValueError):  # outside of the domain of f
+            return torch.full((1, 1), torch.nan, dtype=moved.dtype, device=moved.device)
 
 
 def _best(values: list[Tensor]) -> tuple[Tensor, Tensor]:

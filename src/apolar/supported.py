@@ -1,12 +1,16 @@
-"""Which torch functions apolar can differentiate, and how."""
+"""Which torch functions apolar can differentiate, how, and how far that is verified."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.resources import files
 
 from torch.overrides import resolve_name
 
 from apolar.rules.registry import KINDS
+
+VERIFIED_ORDER = 4
+"""The order up to which the test suite compares rules with independent references."""
 
 
 @dataclass(frozen=True, order=True)
@@ -17,10 +21,12 @@ class SupportedOperator:
         name: where it is found, such as ``torch.tanh``.
         rule: the kind of its rule: elementwise, linear, bilinear, composite, selection, constant (its derivative is 0), or a
             rule of its own.
+        verified_order: the order up to which the test suite compares it with an independent reference; 0 where it does not.
     """
 
     name: str
     rule: str
+    verified_order: int
 
 
 def supported_operators() -> list[SupportedOperator]:
@@ -29,11 +35,12 @@ def supported_operators() -> list[SupportedOperator]:
     Python functions of torch without a rule of their own run through their own body, so the list is not the limit.
 
     >>> next(o for o in ap.supported_operators() if o.name == "torch.tanh")
-    SupportedOperator(name='torch.tanh', rule='elementwise')
+    SupportedOperator(name='torch.tanh', rule='elementwise', verified_order=4)
     """
-    named = {name: kind for function, kind in KINDS.items() if (name := _name(function))}
-    return sorted(SupportedOperator(name, kind) for name, kind in named.items() if kind not in ("metadata", "refused"))
-
-
-def _name(function: object) -> str | None:
-    return resolve_name(function)
+    verified = set(files("apolar.rules").joinpath("verified.txt").read_text().split())
+    named = {name: kind for function, kind in KINDS.items() if (name := resolve_name(function))}
+    return sorted(
+        SupportedOperator(name, kind, VERIFIED_ORDER if name in verified else 0)
+        for name, kind in named.items()
+        if kind not in ("metadata", "refused")
+    )

@@ -29,6 +29,9 @@ class Wrong(torch.autograd.Function):
 def wrong(p):
     return Wrong.apply(p).sum(-1)
 
+def kink(p):
+    return torch.relu(p).sum(-1)
+
 def failing(p):
     raise ValueError("on purpose")
 
@@ -62,11 +65,20 @@ def test_default_operators_and_json(file):
     found = json.loads(result.output)
     assert found["ok"] is True
     assert found["at"] == {"x": 1, "y": 2}
-    assert found["operators"] == ["∂x", "∂y", "∂x²", "∂x∂y", "∂y²"]
+    assert [entry["operator"] for entry in found["operators"]] == ["∂x", "∂y", "∂x²", "∂x∂y", "∂y²"]
+    assert all(entry["ok"] for entry in found["operators"])
 
 
-def test_a_function_that_cannot_be_trusted_is_not_ok(file):
-    assert run(f"{file}:wrong", "--at", "x=1,y=2").exit_code != 0
+def test_what_is_in_doubt_is_not_ok(file):
+    result = run(f"{file}:kink", "--at", "x=0,y=2", "--operator", "dx", "--operator", "dy")
+    assert result.exit_code == 1
+    assert "in doubt: finite differences disagree" in result.stdout
+    assert "right: both references agree" in result.stdout
+
+
+def test_a_backward_that_was_written_wrong_is_found(file):
+    found = json.loads(run(f"{file}:wrong", "--at", "x=1,y=2", "--operator", "dx", "--json").output)
+    assert "PyTorch's nested derivative is wrong here" in found["operators"][0]["verdict"]
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ import click
 import torch
 
 import apolar as ap
+from apolar.check import Comparison
 from apolar.cli.output import json_option, print_json, show
 from apolar.cli.points import at_option, parse_point
 from apolar.errors import FunctionError
@@ -34,7 +35,7 @@ def check(
     """Compare derivatives of FUNCTION with independent methods, at one point.
 
     FUNCTION takes points (..., d), with the coordinates in the order of --at. It is ordinary Python: the file is run.
-    Ends with exit code 1 if a derivative is wrong.
+    Ends with exit code 1 if a derivative is wrong or in doubt.
 
     \b
     apolar check model.py:energy --at x=1,y=2 --operator "dx^2 + dy^2"
@@ -47,10 +48,23 @@ def check(
     function = _load(target)
     report = ap.check(function, torch.tensor([list(point.values())], dtype=torch.float64), *asked)
     if as_json:
-        print_json({"target": target, "at": point, "ok": report.ok, "operators": [repr(p) for p in asked]})
+        print_json(
+            {"target": target, "at": point, "ok": report.ok, "operators": [_as_data(row) for row in report.rows]}
+        )
     else:
         show(repr(report))
     context.exit(0 if report.ok else 1)
+
+
+def _as_data(row: Comparison) -> dict[str, object]:
+    return {
+        "operator": repr(row.operator),
+        "ok": row.verdict.ok,
+        "verdict": row.verdict.value,
+        "nested_autograd": row.nested,
+        "finite_differences": row.sampled,
+        "trusted_to": row.uncertainty,
+    }
 
 
 def _load(target: str) -> Callable[..., Any]:

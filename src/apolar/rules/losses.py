@@ -231,8 +231,8 @@ def separation(d: Any, p: float) -> Any:
     if p not in (0, 1) and anywhere(empty.detach()):
         if anywhere((empty & ~_still(d)).detach()):
             raise unsupported(
-                torch.cdist, d, "Two points coincide, where their distance is not differentiable. If the function needs "
-                "the squared distance only, write it with ((x[:, None] - y) ** 2).sum(-1)."
+                torch.cdist, d, "Two points coincide, where their distance is not differentiable. If the function "
+                "needs the squared distance only, write it with ((x[:, None] - y) ** 2).sum(-1)."
             )  # fmt: skip
         d = torch.where(empty.unsqueeze(-1), 1.0, d)
     return torch.where(empty, 0.0, torch.linalg.vector_norm(d, p, -1))
