@@ -59,8 +59,9 @@ class Comparison:
         operator: what was evaluated.
         verdict: in words.
         nested: the error against nested ``torch.autograd.grad``; None where that fails.
-        sampled: the error against finite differences.
-        uncertainty: how far finite differences trust themselves.
+        sampled: the error against finite differences, where these can tell.
+        uncertainty: how far finite differences trust themselves there.
+        coverage: the share of the values at which finite differences can tell: not near a kink or a singularity.
         rounding: how far the dtype of the points is from double precision; None where there is nothing to compare.
     """
 
@@ -69,6 +70,7 @@ class Comparison:
     nested: float | None
     sampled: float
     uncertainty: float
+    coverage: float
     rounding: float | None
 
 
@@ -109,7 +111,14 @@ class Check:
     def _table(self) -> list[tuple[str, ...]]:
         head = ("operator", "nested autograd", "finite differences", "trusted to", "rounding", "verdict")
         body = [
-            (repr(r.operator), *map(_number, (r.nested, r.sampled, r.uncertainty, r.rounding)), r.verdict.value)
+            (
+                _short(repr(r.operator)),
+                _number(r.nested),
+                _number(r.sampled) + (f" at {r.coverage:.0%}" if r.coverage < 1 else ""),
+                _number(r.uncertainty),
+                _number(r.rounding),
+                r.verdict.value,
+            )
             for r in self.rows
         ]
         keep = [i for i in range(len(head)) if i != 4 or any(r.rounding is not None for r in self.rows)]
@@ -185,7 +194,7 @@ def check(
     picked = torch.randperm(width, generator=generator)[:COLUMNS].sort().values.to(points.device)
 
     def columns(p: Tensor) -> Tensor:
-        return _columns(function(p), batch)[..., picked]
+        return _columns(function(p), p.shape[:-1])[..., picked]
 
     _refuse_random(columns, points)
     own = [_columns(y, batch)[..., picked].detach() for y in (found if len(wanted) > 1 else (found,))]
@@ -222,31 +231,36 @@ def _compare(
     """The verdict on one operator."""
     order = max(operator.order, 1)
     allowed, narrow = (tolerance or order * math.sqrt(torch.finfo(y.dtype).eps) for y in (ours, own))
-    size = nested.size if nested and math.isfinite(nested.size) else sampled.size
-    scale = max(size if math.isfinite(size) else 0.0, floor) or 1.0
+    scale = max((nested or sampled).size, floor) or 1.0
+    tells = SAFETY * sampled.error < scale / 10
+    coverage = float(tells.double().mean()) if tells.numel() else 1.0
+    telling = coverage >= 0.5
 
-    def apart(a: Tensor, b: Reference) -> tuple[float, bool]:
-        """The largest relative distance, and whether it is allowed."""
-        difference = (a.double() - b.value.double()).abs().nan_to_num(nan=math.inf)
-        excess = difference - SAFETY * b.error.nan_to_num(posinf=0.0)
-        return _worst(difference) / scale, _worst(excess) <= allowed * scale
-
-    uncertainty = _worst(sampled.error) / scale
-    telling = SAFETY * uncertainty < 0.1
-    by_samples, samples_agree = apart(ours, sampled)
-    by_nesting, nesting_agrees = apart(ours, nested) if nested else (None, False)
-    rounding = _worst((own.double() - ours.double()).abs().nan_to_num(nan=math.inf)) / scale if wide else None
+    difference = _distance(ours, sampled.value)[tells]
+    by_samples, uncertainty = _worst(difference) / scale, _worst(sampled.error[tells]) / scale
+    samples_agree = _worst(difference - SAFETY * sampled.error[tells]) <= allowed * scale
+    by_nesting = _worst(_distance(ours, nested.value)) / scale if nested else None
+    nesting_agrees = by_nesting is not None and by_nesting <= allowed
+    rounding = _worst(_distance(own, ours)) / scale if wide else None
 
     if telling and samples_agree:
         verdict = Verdict.CONFIRMED if nesting_agrees else Verdict.NESTED_WRONG if nested else Verdict.NESTED_FAILS
     elif nesting_agrees:
         verdict = Verdict.NOT_SMOOTH if telling else Verdict.COARSE
     else:
-        agree = telling and nested is not None and apart(nested.value, sampled)[1]
+        apart = _distance(nested.value, sampled.value)[tells] - SAFETY * sampled.error[tells] if nested else None
+        agree = telling and apart is not None and _worst(apart) <= allowed * scale
         verdict = Verdict.WRONG if agree else Verdict.UNDECIDED
     if verdict.ok and rounding is not None and rounding > narrow:
         verdict = Verdict.ROUNDED
-    return Comparison(operator, verdict, by_nesting, by_samples, uncertainty, rounding)
+    return Comparison(operator, verdict, by_nesting, by_samples, uncertainty, coverage, rounding)
+
+
+def _distance(a: Tensor, b: Tensor) -> Tensor:
+    """|a - b|; nothing where both are the same infinity or no number, infinite where only one is."""
+    a, b = a.double(), b.double()
+    same = (a == b) | (a.isnan() & b.isnan())
+    return torch.where(same, 0.0, (a - b).abs().nan_to_num(nan=math.inf))
 
 
 def _worst(x: Tensor) -> float:
@@ -292,6 +306,10 @@ def _refuse_random(g: Callable[[Tensor], Tensor], points: Tensor) -> None:
             "f gives other values when it is called again, so that its derivatives cannot be compared. Dropout is random in "
             "training mode: call .eval(), or draw random numbers outside of f."
         )
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 40 else f"{text[:39]}…"
 
 
 def _number(x: float | None) -> str:

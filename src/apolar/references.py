@@ -166,7 +166,7 @@ def _line(f: Function, points: Tensor, direction: Direction, order: int) -> list
     found: list[list[Tensor]] = []
     before = [math.inf] * order
     for radius in RADII:
-        found.append(_at_radius(f, points, v, order, radius))
+        found.append(_at_radius(f, points, v, order, radius, y.shape))
         best = [_best(list(rungs)) for rungs in zip(*found)]
         errors = [float(error.max()) / (float(x.abs().max()) or 1.0) for x, error in best]
         if all(e <= CONVERGED or e == b <= USEFUL for e, b in zip(errors, before)):
@@ -175,26 +175,28 @@ def _line(f: Function, points: Tensor, direction: Direction, order: int) -> list
     return [value, *best]
 
 
-def _at_radius(f: Function, points: Tensor, v: Tensor, order: int, radius: float) -> list[Tensor]:
+def _at_radius(
+    f: Function, points: Tensor, v: Tensor, order: int, radius: float, shape: torch.Size
+) -> list[Tensor]:
     """The derivatives of orders 1 to ``order`` from the nodes on [−r, r]."""
     nodes, weights = _rule(order)
     moved = points + (radius * torch.as_tensor(nodes).to(v)).reshape(-1, *[1] * points.ndim) * v
-    samples = _sampled(f, moved).double()
+    samples = _sampled(f, moved, shape).double()
     w = torch.as_tensor(weights, device=points.device)
     return [torch.tensordot(w[k], samples, dims=1) / radius**k for k in range(1, order + 1)]
 
 
-def _sampled(f: Function, moved: Tensor) -> Tensor:
-    """f at many shifted copies of the points: as more rows if it takes them, else one by one."""
-    try:
-        if moved.ndim > 2:
-            return f(moved.flatten(0, 1)).unflatten(0, moved.shape[:2])
-        return torch.stack([f(x) for x in moved])
-    except (RuntimeError, ValueError):
+def _sampled(f: Function, moved: Tensor, shape: torch.Size) -> Tensor:
+    """f at many shifted copies of the points: as more rows where f takes them, else copy by copy."""
+    if moved.ndim > 2:
         try:
-            return torch.stack([f(x) for x in moved])
-        except (RuntimeError, ValueError):  # outside of the domain of f
-            return torch.full((1, 1), torch.nan, dtype=moved.dtype, device=moved.device)
+            return f(moved.flatten(0, 1)).reshape(len(moved), *shape)
+        except Exception:
+            pass  # f may hold a tensor with a row for each point
+    try:
+        return torch.stack([f(x) for x in moved])
+    except Exception:  # outside of the domain of f
+        return torch.full((len(moved), *shape), torch.nan, device=moved.device)
 
 
 def _best(values: list[Tensor]) -> tuple[Tensor, Tensor]:
@@ -213,8 +215,9 @@ def _combine(terms: list[tuple[float, Tensor]], like: Sequence[Tensor]) -> Tenso
 
 
 def _size(terms: list[tuple[float, Tensor]]) -> float:
-    total = sum((abs(c) * x.abs() for c, x in terms), torch.zeros(1))
-    return float(total.max()) if isinstance(total, Tensor) and total.numel() else 0.0
+    total = sum((abs(c) * x.abs() for c, x in terms), torch.zeros(()))
+    finite = total[total.isfinite()]
+    return float(finite.max()) if finite.numel() else 0.0
 
 
 # -------------------------------------------------------------------------------------------------------- in double

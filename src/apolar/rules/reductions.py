@@ -169,7 +169,8 @@ def var(x: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = F
     correction = correction if correction is not None else 1 if unbiased is None else int(unbiased)
     dims = list(range(x.ndim)) if dim is None or dim == () else dim
     centred = x - x.mean(dims, keepdim=True)
-    return (centred * centred).sum(dims, keepdim) / max(_count(x, dims) - correction, 0)
+    squares = (centred * centred.conj()).real if x.is_complex() else centred * centred
+    return squares.sum(dims, keepdim) / max(_count(x, dims) - correction, 0)
 
 
 @composite("std")

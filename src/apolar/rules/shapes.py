@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from apolar.jet import Jet, belongs, component_list, jets, unsupported
-from apolar.rules.registry import apply_linear, composite, linear, rule, stacked
+from apolar.rules.registry import apply_linear, composite, linear, overwrite, rule, stacked
 
 
 def axis(x: Tensor, dim: int) -> int:
@@ -329,6 +329,18 @@ def setitem(jet: Jet, func: Any, x: Any, index: Any, new: Any) -> None:
         raise unsupported(func, jet, "Its tensor shares memory with another view: clone it first.")
     for k, component in enumerate(component_list(new, jet)):
         x.components[k][index] = component
+
+
+@rule("copy_", "fill_", kind="linear")
+def copy_(jet: Jet, func: Any, x: Any, source: Any, *args: Any, **kwargs: Any) -> Any:
+    """Every entry of ``x`` becomes that of ``source``."""
+    source = source if isinstance(source, Tensor) else torch.as_tensor(source, dtype=jet.dtype, device=jet.device)
+    return overwrite(jet, func, x, source.expand(x.shape))
+
+
+@rule("zero_", kind="linear")
+def zero_(jet: Jet, func: Any, x: Jet) -> Any:
+    return overwrite(jet, func, x, torch.zeros(x.shape, dtype=x.dtype, device=x.device))
 
 
 def _advanced(index: Any) -> bool:
