@@ -153,10 +153,36 @@ elementwise(
 
 elementwise("erf", derivative=lambda y, x: exp(-(x * x)) * (2 / math.sqrt(math.pi)))
 elementwise("erfc", derivative=lambda y, x: exp(-(x * x)) * (-2 / math.sqrt(math.pi)))
-elementwise("erfcx", derivative=lambda y, x: 2 * (x * y) - 2 / math.sqrt(math.pi))
 elementwise("erfinv", derivative=lambda y, x: exp(y * y) * (math.sqrt(math.pi) / 2))
 elementwise("ndtr", derivative=lambda y, x: exp(x * x * -0.5) * (1 / math.sqrt(2 * math.pi)))
-elementwise("log_ndtr", derivative=lambda y, x: exp(x * x * -0.5 - y) * (1 / math.sqrt(2 * math.pi)))
+
+
+def _tail(z: Any, step: float) -> Any:
+    """Laplace's continued fraction a/(z + 2a/(z + 3a/(z + …))), for z ≥ 3."""
+    fraction = z
+    for k in range(24, 1, -1):
+        fraction = z + step * k * fraction**-1
+    return step * fraction**-1
+
+
+def _hazard(y: Any, x: Any) -> Any:
+    """The normal density over the normal distribution; by its fraction where h′ = h² + x h would lose all digits."""
+    far = x < -5
+    z, near = where(far, -x, 5.0), where(far, -5.0, x)
+    ratio = exp(near * near * -0.5 - where(far, 0.0, y)) * (1 / math.sqrt(2 * math.pi))
+    return where(far, z + _tail(z, 1.0), ratio)
+
+
+def _erfcx_slope(y: Any, x: Any) -> Any:
+    """2xφ − 2/√π; far out, where that is a small difference, −2/√π · r/(x + r) with φ = 1/(√π (x + r))."""
+    far = x > 3
+    z = where(far, x, 5.0)
+    tail = _tail(z, 0.5)
+    return where(far, -tail * (z + tail) ** -1, x * y * math.sqrt(math.pi) - 1) * (2 / math.sqrt(math.pi))
+
+
+elementwise("log_ndtr", derivative=_hazard)
+elementwise("erfcx", derivative=_erfcx_slope)
 elementwise("ndtri", derivative=lambda y, x: exp(y * y * 0.5) * math.sqrt(2 * math.pi))
 elementwise("lgamma", "gammaln", derivative=lambda y, x: torch.digamma(x))
 elementwise("digamma", "psi", derivative=lambda y, x: polygamma_at(x, 1))
