@@ -52,7 +52,9 @@ def network(d: int) -> nn.Sequential:
 
 def nested_laplacian(u: Tensor, X: Tensor) -> Tensor:
     (gradient,) = torch.autograd.grad(u.sum(), X, create_graph=True)
-    terms = [torch.autograd.grad(gradient[:, i].sum(), X, create_graph=True)[0][:, i : i + 1] for i in range(X.shape[1])]
+    terms = [
+        torch.autograd.grad(gradient[:, i].sum(), X, create_graph=True)[0][:, i : i + 1] for i in range(X.shape[1])
+    ]
     return torch.stack(terms).sum(0)
 
 
@@ -93,8 +95,35 @@ def medians(functions: dict[str, Callable[[], object]], repeats: int) -> dict[st
     return {name: statistics.median(t) for name, t in times.items()}
 
 
+def measure(case: Case, repeats: int) -> str:
+    """One row of the table."""
+    net, X = network(case.d), torch.rand(case.N, case.d)
+    parameters = list(net.parameters())
+
+    def ours() -> Tensor:
+        return ap.evaluate(net, X, case.operator)
+
+    def theirs() -> Tensor:
+        return nested(case, net, X)
+
+    difference = (ours() - theirs()).detach().abs().max() / ours().detach().abs().max()
+    t = medians(
+        {
+            "apolar": lambda: step(ours, parameters),
+            "nested": lambda: step(theirs, parameters),
+            "floor": floor(case),
+        },
+        repeats,
+    )
+    name = f"{case.name} d={case.d} N={case.N}"
+    return (
+        f"{name:<22}{ap.algebra(case.operator).size:>4}{t['apolar']:>11.1f}{t['nested']:>11.1f}{t['floor']:>10.1f}"
+        f"{t['nested'] / t['apolar']:>7.1f}×{difference.item():>12.0e}"
+    )
+
+
 def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     arguments.add_argument("--repeats", type=int, default=15)
     arguments.add_argument("--threads", type=int, default=2)
     options = arguments.parse_args()
@@ -102,22 +131,7 @@ def main() -> None:
     torch.manual_seed(0)
     print(f"{'case':<22}{'m':>4}{'apolar ms':>11}{'nested ms':>11}{'floor ms':>10}{'faster':>8}{'difference':>12}")
     for case in CASES:
-        net, X = network(case.d), torch.rand(case.N, case.d)
-        parameters = list(net.parameters())
-        ours = ap.evaluate(net, X, case.operator)
-        difference = (ours - nested(case, net, X)).detach().abs().max().item() / ours.abs().max().item()
-        t = medians(
-            {
-                "apolar": lambda: step(lambda: ap.evaluate(net, X, case.operator), parameters),
-                "nested": lambda: step(lambda: nested(case, net, X), parameters),
-                "floor": floor(case),
-            },
-            options.repeats,
-        )
-        print(
-            f"{f'{case.name} d={case.d} N={case.N}':<22}{ap.algebra(case.operator).size:>4}{t['apolar']:>11.1f}"
-            f"{t['nested']:>11.1f}{t['floor']:>10.1f}{t['nested'] / t['apolar']:>7.1f}×{difference:>12.0e}"
-        )
+        print(measure(case, options.repeats), flush=True)
 
 
 if __name__ == "__main__":

@@ -144,9 +144,7 @@ class Algebra:
         return sorted((self._index[m], m) for m in below if m in self._index)
 
     def _coordinates_of(self, polynomial: Polynomial) -> dict[int, Fraction]:
-        found = {
-            i: c / self.basis[i].terms[m] for m, c in polynomial.items() if (i := self._index.get(m)) is not None
-        }
+        found = {i: c / self.basis[i].terms[m] for m, c in polynomial.items() if (i := self._index.get(m)) is not None}
         rest = dict(polynomial)
         for i, c in found.items():
             _subtract(rest, self.basis[i].terms, c)

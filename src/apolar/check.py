@@ -39,9 +39,7 @@ class Verdict(Enum):
     NESTED_FAILS = "right: finite differences agree; PyTorch's nested derivative fails"
     COARSE = "right: PyTorch's nested derivative agrees; finite differences are too coarse to tell"
     ROUNDED = "right in double precision, but this dtype keeps too few digits: compute in torch.float64"
-    NOT_SMOOTH = (
-        "in doubt: finite differences disagree with both derivatives; f may jump near a point, or hide a value from autograd"
-    )
+    NOT_SMOOTH = "in doubt: finite differences disagree with both derivatives; f may jump near a point, or hide a value from autograd"
     WRONG = "wrong: the references agree with each other and not with apolar; please report it"
     UNDECIDED = "in doubt: no reference confirms it"
 

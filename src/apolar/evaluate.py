@@ -113,8 +113,7 @@ def lift(over: Algebra, value: Tensor, directions: Directions, level: int | None
 def read(over: Algebra, output: Tensor, operator: Operator, level: int) -> Tensor:
     """P(∂) of an output of the lifted function; an output that does not move is a constant."""
     terms = over.read(operator)
-    moves = isinstance(output, Jet) and output.level == level
-    if not moves:
+    if not isinstance(output, Jet) or output.level != level:
         factor = dict(terms).get(0, 0.0)
         return output if factor == 1 else output * factor if factor else torch.zeros_like(output)
     (i, c), *rest = terms or ((0, 0.0),)
@@ -151,8 +150,8 @@ def call(f: Callable[..., Any], inputs: Sequence[Any], points: Sequence[Tensor])
                 f"f fails on plain tensors of shape {shapes}: {type(plain).__name__}: {plain}. Mend f first."
             ) from error
         raise FunctionError(
-            f"f works on plain tensors but failed here with {type(error).__name__}: {error}. Apolar is in the way: please report "
-            "the line that fails."
+            f"f works on plain tensors but failed here with {type(error).__name__}: {error}. Apolar is in the way: please "
+            "report the line that fails."
         ) from error
 
 
@@ -180,7 +179,9 @@ def _operators(operators: Sequence[Operator | float]) -> list[Operator]:
             raise OperatorError(f"{p!r} is no differential operator: use symbols of ap.coordinates(...) and numbers")
     wanted = [found._coerce(p) for p in operators]
     if not any(p.order for p in wanted):
-        raise OperatorError(f"the operators {wanted} are of order 0, so there is nothing to differentiate: call f itself")
+        raise OperatorError(
+            f"the operators {wanted} are of order 0, so there is nothing to differentiate: call f itself"
+        )
     return wanted
 
 
@@ -193,7 +194,9 @@ def check_points(points: Any) -> tuple[Tensor, ...]:
         if not (x.is_floating_point() or x.is_complex()):
             raise DtypeError(f"the points must be floating point, got {x.dtype}: use X.double() or X.float()")
         if watched(x) and not torch.isfinite(x).all():
-            raise NonFiniteError(f"the points contain {int((~torch.isfinite(x)).sum())} entries that are NaN or infinite")
+            raise NonFiniteError(
+                f"the points contain {int((~torch.isfinite(x)).sum())} entries that are NaN or infinite"
+            )
     if not tensors:
         raise ShapeError("evaluate needs points, got an empty sequence")
     return tensors
@@ -244,21 +247,27 @@ def _bound(
 ) -> list[list[Tensor | None]]:
     """Every symbol moves the points along its direction field."""
     if len(points) != 1:
-        raise ShapeError("directions move the rows of one tensor of points; concatenate the coordinates on the last axis")
+        raise ShapeError(
+            "directions move the rows of one tensor of points; concatenate the coordinates on the last axis"
+        )
     if set(directions) != set(coordinates.names):
         raise OperatorError(f"directions must be given for all of {coordinates}, got {sorted(directions)}")
     x = points[0]
     try:
-        return [[torch.as_tensor(directions[n], dtype=x.dtype, device=x.device).expand_as(x) for n in coordinates.names]]
+        return [
+            [torch.as_tensor(directions[n], dtype=x.dtype, device=x.device).expand_as(x) for n in coordinates.names]
+        ]
     except (RuntimeError, TypeError, ValueError) as error:
         found = {name: tuple(v.shape) if isinstance(v, Tensor) else v for name, v in directions.items()}
-        raise ShapeError(f"directions must be tensors that broadcast to the points, {tuple(x.shape)}; got {found}") from error
+        raise ShapeError(
+            f"directions must be tensors that broadcast to the points, {tuple(x.shape)}; got {found}"
+        ) from error
 
 
 # -------------------------------------------------------------------------------------------------------------- row by row
 
 _independent: weakref.WeakKeyDictionary[Any, set[Any]] = weakref.WeakKeyDictionary()
-"""Functions that were seen to treat rows independently: for how many batch axes of how many, with which of their modules in training."""
+"""Functions seen to treat rows independently: for how many batch axes of how many, with which modules in training."""
 
 
 def check_rows(f: Callable[..., Any], points: Sequence[Tensor], output: Any, batch: tuple[int, ...]) -> None:
@@ -350,7 +359,9 @@ def _in_chunks(
 ) -> list[Any]:
     """Rows of the first axis, some at a time."""
     if size < 1 or not batch:
-        raise ShapeError(f"chunk_size={size} needs a positive number and points (N, ..., d), got {tuple(points[0].shape)}")
+        raise ShapeError(
+            f"chunk_size={size} needs a positive number and points (N, ..., d), got {tuple(points[0].shape)}"
+        )
     parts = []
     for start in range(0, max(batch[0], 1), size):
         rows = slice(start, start + size)

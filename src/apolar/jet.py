@@ -73,7 +73,7 @@ class Jet(torch.Tensor):
         return rule(jet, func, *args, **kwargs)
 
     @classmethod
-    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # type: ignore[override]
         raise unsupported(func, innermost(args, kwargs or {}))
 
 
@@ -136,5 +136,3 @@ def user_line() -> str:
         if not frame.filename.startswith(inside) and not frame.filename.startswith("<"):
             return f", called at {frame.filename}:{frame.lineno}: {frame.line}"
     return ""
-
-

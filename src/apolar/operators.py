@@ -42,7 +42,7 @@ def exact(number: object) -> Fraction:
 def differentiate(polynomial: Polynomial, symbol: int) -> dict[Monomial, Fraction]:
     """∂/∂ξⱼ of a polynomial in the symbols."""
     return {
-        monomial[:symbol] + (power - 1,) + monomial[symbol + 1 :]: power * coefficient
+        (*monomial[:symbol], power - 1, *monomial[symbol + 1 :]): power * coefficient
         for monomial, coefficient in polynomial.items()
         if (power := monomial[symbol])
     }
@@ -185,10 +185,14 @@ class Operator:
     def __rsub__(self, other: float) -> Operator:
         return -self + other
 
-    def __truediv__(self, other: float) -> Operator:
-        if isinstance(other, Operator) or not exact(other):
+    def __truediv__(self, other: Operator | float) -> Operator:
+        divisor = None if isinstance(other, Operator) else exact(other)
+        if not divisor:
             raise OperatorError(f"an operator can be divided by a number that is not 0, not by {other!r}")
-        return self * (1 / exact(other))
+        return self._scaled(1 / divisor)
+
+    def _scaled(self, factor: Fraction) -> Operator:
+        return Operator({monomial: factor * c for monomial, c in self.terms.items()}, self.coordinates)
 
     def _coerce(self, other: object) -> Operator:
         if not isinstance(other, Operator):

@@ -175,9 +175,7 @@ def _line(f: Function, points: Tensor, direction: Direction, order: int) -> list
     return [value, *best]
 
 
-def _at_radius(
-    f: Function, points: Tensor, v: Tensor, order: int, radius: float, shape: torch.Size
-) -> list[Tensor]:
+def _at_radius(f: Function, points: Tensor, v: Tensor, order: int, radius: float, shape: torch.Size) -> list[Tensor]:
     """The derivatives of orders 1 to ``order`` from the nodes on [−r, r]."""
     nodes, weights = _rule(order)
     moved = points + (radius * torch.as_tensor(nodes).to(v)).reshape(-1, *[1] * points.ndim) * v

@@ -38,7 +38,11 @@ def bilinear(algebra: Algebra, function: Callable[[Any, Any], Tensor], g: Sequen
 
 
 def divide(
-    algebra: Algebra, invert: Callable[[Any], Tensor], multiply: Callable[[Any, Any], Tensor], a: Sequence[Any], b: Sequence[Any]
+    algebra: Algebra,
+    invert: Callable[[Any], Tensor],
+    multiply: Callable[[Any, Any], Tensor],
+    a: Sequence[Any],
+    b: Sequence[Any],
 ) -> Tensor:
     """x with a·x = b, where ``invert`` divides by a₀: xₖ = (bₖ − Σ c aᵢ xⱼ)/a₀ over the terms with i ≥ 1, in order."""
     x: list[Tensor] = []
@@ -81,7 +85,8 @@ def dual_product(algebra: Algebra, factor: Tensor, cotangent: Tensor) -> Tensor:
     f, w = factor.unbind(0), cotangent.unbind(0)
     base = f[0] * cotangent
     parts = [
-        _accumulate(base[j], [(Scaled(c, f[i]), w[k]) for k, i, c in terms if i]) for j, terms in enumerate(algebra.dual)
+        _accumulate(base[j], [(Scaled(c, f[i]), w[k]) for k, i, c in terms if i])
+        for j, terms in enumerate(algebra.dual)
     ]
     return base if in_place(factor, cotangent) else torch.stack(parts)
 

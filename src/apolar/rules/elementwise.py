@@ -17,8 +17,11 @@ from apolar import series
 from apolar.rules.registry import composite, constant, elementwise
 from apolar.series import Series, where
 
-exp, log, sin, cos, sqrt = torch.exp, torch.log, torch.sin, torch.cos, torch.sqrt
-special = torch.special
+exp: Any = torch.exp
+log: Any = torch.log
+sin: Any = torch.sin
+cos: Any = torch.cos
+special: Any = torch.special
 
 # Arithmetic of series where a tensor stands on the left.
 series.FUNCTIONS.update(
@@ -112,9 +115,7 @@ def bessel_taylor(order: int, sign: int) -> list[float]:
 
 def _bessel_ratio(function: Any, sign: int) -> Any:
     """J₁(x)/x or I₁(x)/x, by the Taylor series near 0."""
-    return lambda x: near_zero(
-        x, 2.0, lambda x: even_series(x, bessel_taylor(1, sign)), lambda x: function(x) * x**-1
-    )
+    return lambda x: near_zero(x, 2.0, lambda x: even_series(x, bessel_taylor(1, sign)), lambda x: function(x) * x**-1)
 
 
 _j1_ratio = _bessel_ratio(special.bessel_j1, -1)
@@ -283,7 +284,10 @@ def _between(x: Series, low: Any, high: Any) -> Tensor:
 elementwise("leaky_relu", derivative=lambda y, x, negative_slope=0.01: where(x > 0, 1 + 0 * x.value, negative_slope))
 elementwise("hardtanh", derivative=lambda y, x, min_val=-1.0, max_val=1.0: _between(x, min_val, max_val))
 elementwise("hardsigmoid", derivative=lambda y, x: _between(x, -3, 3) / 6)
-elementwise("hardswish", derivative=lambda y, x: where(_between(x, -3, 3) > 0, (2 * x + 3) * (1 / 6), (x.value >= 3) * (1 + 0 * x.value)))
+elementwise(
+    "hardswish",
+    derivative=lambda y, x: where(_between(x, -3, 3) > 0, (2 * x + 3) * (1 / 6), (x.value >= 3) * (1 + 0 * x.value)),
+)
 elementwise("hardshrink", derivative=lambda y, x, lambd=0.5: (x.value.abs() > lambd).to(x.value.dtype))
 elementwise("softshrink", derivative=lambda y, x, lambd=0.5: (x.value.abs() > lambd).to(x.value.dtype))
 elementwise("threshold", derivative=lambda y, x, threshold, value: (x.value > threshold).to(x.value.dtype))

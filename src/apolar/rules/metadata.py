@@ -74,7 +74,9 @@ def detached(jet: Jet, func: Any, *args: Any, **kwargs: Any) -> Any:
 def autograd_inside(jet: Jet, func: Any, *args: Any, **kwargs: Any) -> Any:
     """Reverse mode inside of a lifted function has no graph to walk."""
     raise unsupported(
-        func, jet, "Inside of a lifted function use ap.grad, ap.jacobian or ap.evaluate, or ask for the operators directly."
+        func,
+        jet,
+        "Inside of a lifted function use ap.grad, ap.jacobian or ap.evaluate, or ask for the operators directly.",
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import string
 from functools import reduce
 from typing import Any
@@ -81,9 +80,7 @@ def div(jet: Jet, func: Any, x: Any, y: Any, *, rounding_mode: str | None = None
     if not belongs(y, jet):
         return jet.like(against(x, y) / y)
     divisor = y.components.unbind(0)
-    return jet.like(
-        eager.divide(jet.algebra, lambda b: b / divisor[0], torch.mul, divisor, component_list(x, jet))
-    )
+    return jet.like(eager.divide(jet.algebra, lambda b: b / divisor[0], torch.mul, divisor, component_list(x, jet)))
 
 
 @composite("__rdiv__", "__rtruediv__")
@@ -156,7 +153,7 @@ def float_power(x: Any, y: Any) -> Any:
 
 @rule("matmul", "__matmul__", torch.linalg.matmul, kind="bilinear")
 def matmul(jet: Jet, func: Any, x: Any, y: Any) -> Jet:
-    if belongs(x, jet) and belongs(y, jet) or not (x.ndim and y.ndim):
+    if (belongs(x, jet) and belongs(y, jet)) or not (x.ndim and y.ndim):
         return apply_bilinear(jet, torch.matmul, x, y)
     if belongs(x, jet) and (y.ndim <= 2 or x.ndim > 1):
         return jet.like(torch.matmul(align(x, y.ndim) if x.ndim > 1 else x.components, y))
@@ -172,9 +169,9 @@ def rmatmul(x: Any, y: Any) -> Any:
 
 @rule(F.linear, kind="bilinear")
 def linear_layer(jet: Jet, func: Any, x: Any, weight: Any, bias: Any = None) -> Any:
-    if belongs(x, jet) and not any(isinstance(p, Jet) for p in (weight, bias)) and weight.ndim == 2:
-        if reverse.applies(x.components, weight, bias):
-            return jet.like(reverse.Affine.apply(x.components, weight, bias))
+    plain_layer = belongs(x, jet) and not any(isinstance(p, Jet) for p in (weight, bias)) and weight.ndim == 2
+    if plain_layer and reverse.applies(x.components, weight, bias):
+        return jet.like(reverse.Affine.apply(x.components, weight, bias))
     y = torch.matmul(x, weight.mT if weight.ndim > 1 else weight)
     return y if bias is None else y + bias
 
@@ -232,7 +229,9 @@ def einsum(equation: Any, *operands: Any) -> Any:
     if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
         operands = tuple(operands[0])
     if not isinstance(equation, str):
-        raise unsupported(torch.einsum, next(o for o in operands if isinstance(o, Jet)), "Write the equation as a string.")
+        raise unsupported(
+            torch.einsum, next(o for o in operands if isinstance(o, Jet)), "Write the equation as a string."
+        )
     inputs, output = _explicit(equation, operands)
     result, letters = operands[0], inputs[0]
     for k in range(1, len(operands)):

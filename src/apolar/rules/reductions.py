@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from apolar.jet import plain
+from apolar.jet import Jet, plain
 from apolar.rules.registry import composite, linear, rule, stacked
 from apolar.rules.shapes import axes, axis
 
@@ -17,12 +17,16 @@ from apolar.rules.shapes import axes, axis
 
 
 @stacked("sum")
-def sum(x: Tensor, dim: Any = None, keepdim: bool = False, *, axis: Any = None, keepdims: bool = False, dtype: Any = None) -> Tensor:
+def sum(
+    x: Tensor, dim: Any = None, keepdim: bool = False, *, axis: Any = None, keepdims: bool = False, dtype: Any = None
+) -> Tensor:
     return x.sum(axes(x, axis if dim is None else dim), keepdim or keepdims, dtype=dtype)
 
 
 @stacked("mean")
-def mean(x: Tensor, dim: Any = None, keepdim: bool = False, *, axis: Any = None, keepdims: bool = False, dtype: Any = None) -> Tensor:
+def mean(
+    x: Tensor, dim: Any = None, keepdim: bool = False, *, axis: Any = None, keepdims: bool = False, dtype: Any = None
+) -> Tensor:
     return x.mean(axes(x, axis if dim is None else dim), keepdim or keepdims, dtype=dtype)
 
 
@@ -162,7 +166,9 @@ def _count(x: Any, dim: Any) -> int:
 
 
 @composite("var")
-def var(x: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None) -> Any:
+def var(
+    x: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None
+) -> Any:
     """Σ (x − mean x)² / (n − correction)."""
     if isinstance(dim, bool):
         dim, unbiased = None, dim
@@ -241,7 +247,7 @@ def norm(x: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, dtype: 
 
 @composite(torch.linalg.norm)
 def linalg_norm(x: Any, ord: Any = None, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
-    matrix = ord is not None and (isinstance(dim, (tuple, list)) and len(dim) == 2 or dim is None and x.ndim == 2)
+    matrix = ord is not None and ((isinstance(dim, (tuple, list)) and len(dim) == 2) or (dim is None and x.ndim == 2))
     if matrix or isinstance(ord, str):
         return torch.linalg.matrix_norm(x, ord, (-2, -1) if dim is None else dim, keepdim, dtype=dtype)
     return vector_norm(x, 2 if ord is None else ord, dim, keepdim, dtype=dtype)

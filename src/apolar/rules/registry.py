@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from apolar import series
-from apolar.jet import RULES, Jet, belongs, component_list, innermost, jets, missing, unsupported, value
+from apolar.jet import RULES, Jet, belongs, component_list, jets, missing, unsupported, value
 from apolar.kernels import eager, reverse
 
 NAMESPACES = (torch, Tensor, F, torch.special, torch._C._nn)
@@ -216,7 +216,9 @@ def _in_place(jet: Jet, func: Any, twin: Any, x: Any = None, *args: Any, **kwarg
 def overwrite(jet: Jet, func: Any, x: Any, result: Any) -> Any:
     """Write ``result`` into the memory of ``x``, so that views of it see the change, as in torch."""
     if not belongs(x, jet):
-        raise unsupported(func, jet, "It would write derivatives into a plain tensor: use torch.stack, torch.cat or torch.where.")
+        raise unsupported(
+            func, jet, "It would write derivatives into a plain tensor: use torch.stack, torch.cat or torch.where."
+        )
     if x.frozen:
         raise unsupported(func, jet, "Its tensor shares memory with another view: clone it first.")
     if result.shape != x.shape:

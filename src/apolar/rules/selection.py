@@ -30,7 +30,14 @@ def where(jet: Jet, func: Any, *args: Any, **kwargs: Any) -> Any:
     return apply_linear(jet, func, *args, arguments=branches, **named)
 
 
-linear("masked_fill", "masked_scatter", "index_put", "put", "_index_put_impl", arguments=(0, 2, "value", "source", "values"))
+linear(
+    "masked_fill",
+    "masked_scatter",
+    "index_put",
+    "put",
+    "_index_put_impl",
+    arguments=(0, 2, "value", "source", "values"),
+)
 
 
 @composite("maximum", "fmax")
@@ -145,7 +152,9 @@ by_order("topk", "kthvalue", position=2)
 def sort(jet: Jet, func: Any, x: Jet, *args: Any, **kwargs: Any) -> Any:
     positional = [a for a in args if not isinstance(a, bool)]
     result = func(x.value, *args, **kwargs)
-    return type(result)((chosen(x, result.indices, kwargs.get("dim", positional[0] if positional else -1)), result.indices))
+    return type(result)(
+        (chosen(x, result.indices, kwargs.get("dim", positional[0] if positional else -1)), result.indices)
+    )
 
 
 @composite("quantile", "nanquantile")
@@ -202,4 +211,4 @@ extremes_over_axes("amin", torch.amin)
 @composite("aminmax")
 def aminmax(x: Any, *, dim: int | None = None, keepdim: bool = False) -> Any:
     dims = () if dim is None else dim
-    return torch.return_types.aminmax((torch.amin(x, dims, keepdim), torch.amax(x, dims, keepdim)))  # type: ignore[attr-defined]
+    return torch.return_types.aminmax((torch.amin(x, dims, keepdim), torch.amax(x, dims, keepdim)))

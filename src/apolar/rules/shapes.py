@@ -35,6 +35,7 @@ def flat(items: tuple[Any, ...]) -> tuple[Any, ...]:
 
 # ---------------------------------------------------------------------------------------------------------- same entries
 
+
 @rule("clone", "contiguous", "alias", kind="linear")
 def clone(jet: Jet, func: Any, x: Jet, **options: Any) -> Jet:
     return jet.like(x.components.clone())
@@ -68,7 +69,6 @@ def unflatten(x: Tensor, dim: int, sizes: Any) -> Tensor:
 @rule("squeeze", kind="linear")
 def squeeze_0d(jet: Jet, func: Any, x: Jet, *dims: Any) -> Jet:
     return jet.like(squeeze(x.components, *dims)) if x.ndim else x
-
 
 
 def squeeze(x: Tensor, dim: int | tuple[int, ...] | None = None) -> Tensor:
@@ -248,7 +248,7 @@ linear("hstack", "vstack", "dstack", "row_stack", "column_stack")
 linear("combinations")
 
 
-@composite("meshgrid", torch._C._VariableFunctions.meshgrid)
+@composite("meshgrid", torch.functional._VF.meshgrid)  # type: ignore[attr-defined]
 def meshgrid(*tensors: Any, indexing: str = "ij") -> Any:
     tensors = flat(tensors)
     last = len(tensors) - 1
@@ -310,8 +310,10 @@ def to(jet: Jet, func: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
 def getitem(jet: Jet, func: Any, x: Any, index: Any) -> Any:
     if not belongs(x, jet):
         raise unsupported(func, jet, "A tensor that depends on the coordinates cannot be an index.")
-    return jet.like(_behind(x.components, index).movedim(-1, 0)) if _advanced(index) else jet.like(
-        x.components[(slice(None), *(index if isinstance(index, tuple) else (index,)))]
+    return (
+        jet.like(_behind(x.components, index).movedim(-1, 0))
+        if _advanced(index)
+        else jet.like(x.components[(slice(None), *(index if isinstance(index, tuple) else (index,)))])
     )
 
 
@@ -356,5 +358,9 @@ def _behind(components: Tensor, index: Any) -> Tensor:
     if not any(i is Ellipsis for i in items):
         return last[items]
     at = next(k for k, i in enumerate(items) if i is Ellipsis)
-    used = sum(i.ndim if isinstance(i, Tensor) and i.dtype == torch.bool else i is not None and not isinstance(i, bool) for i in items if i is not Ellipsis)
+    used = sum(
+        i.ndim if isinstance(i, Tensor) and i.dtype == torch.bool else i is not None and not isinstance(i, bool)
+        for i in items
+        if i is not Ellipsis
+    )
     return last[items[:at] + (slice(None),) * (components.ndim - 1 - used) + items[at + 1 :]]

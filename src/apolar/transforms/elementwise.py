@@ -64,7 +64,8 @@ def _univariate(f: Function, x: Any, operators: list[Operator]) -> list[Tensor]:
     if not isinstance(results[0], Tensor) or results[0].shape != x.shape:
         raise ShapeError(
             f"f must keep the shape {tuple(x.shape)}, entry by entry; it returned "
-            f"{[tuple(y.shape) for y in tree_leaves(results[0])]}. For other functions use ap.jacobian, ap.hessian or ap.evaluate."
+            f"{[tuple(y.shape) for y in tree_leaves(results[0])]}. For other functions use ap.jacobian, ap.hessian or "
+            "ap.evaluate."
         )
     check_rows(f, (x,), results[0], tuple(x.shape))
     return results

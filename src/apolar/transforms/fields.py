@@ -10,7 +10,7 @@ from torch import Tensor
 from apolar.errors import ShapeError
 from apolar.evaluate import evaluate
 from apolar.operators import Coordinates
-from apolar.transforms.inputs import Function, check_order, named, symbol, numbered, tensor
+from apolar.transforms.inputs import Function, check_order, named, numbered, symbol, tensor
 
 
 def laplacian(f: Function) -> Function:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -102,7 +101,7 @@ def jacobian(f: Function, argnums: Argnums = 0, has_aux: bool = False, chunk_siz
     return jacobians
 
 
-def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+def jvp(f: Function, primals: Any, tangents: Any) -> tuple[Any, Any]:
     """The value and the derivative along one direction: J·v.
 
     Args:
@@ -122,7 +121,8 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     points, moves = [tensor(x) for x in primals], [tensor(v) for v in tangents]
     if [x.shape for x in points] != [v.shape for v in moves]:
         raise ShapeError(
-            f"every argument needs a direction of its shape: {[tuple(x.shape) for x in points]} and {[tuple(v.shape) for v in moves]}"
+            f"every argument needs a direction of its shape: {[tuple(x.shape) for x in points]} and "
+            f"{[tuple(v.shape) for v in moves]}"
         )
     d = symbol()
     value, along = push(f, points, [[v] for v in moves], [d.coordinates.one, d])
@@ -141,7 +141,7 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
     """
     points = [tensor(x) for x in primals]
     if watched(*points):
-        value, back = torch.func.vjp(lambda *inputs: run(f, inputs, points), *points)
+        value, back = torch.func.vjp(lambda *inputs: run(f, inputs, points), *points)  # type: ignore[misc]
         return value, lambda cotangent: back(_matching(cotangent, value))
 
     def pull(cotangent: Any) -> Any:

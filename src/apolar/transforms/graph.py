@@ -41,11 +41,11 @@ def diff(y: Tensor, x: Tensor, order: int = 1) -> Tensor:
     for k in range(order):
         if not y.requires_grad:
             return torch.zeros_like(x)
-        (step,) = torch.autograd.grad(y, x, torch.ones_like(y), create_graph=True, allow_unused=True)
+        step: Tensor | None = torch.autograd.grad(y, x, torch.ones_like(y), create_graph=True, allow_unused=True)[0]
         if step is None and k == 0:
             raise GraphError(
-                "x is not part of the computation of y. A slice such as X[:, 0:1] taken anew is another tensor than the one that "
-                "was used: slice first, x = X[:, 0:1], and compute y from x."
+                "x is not part of the computation of y. A slice such as X[:, 0:1] taken anew is another tensor than the one "
+                "that was used: slice first, x = X[:, 0:1], and compute y from x."
             )
         if step is None:
             return torch.zeros_like(x)
@@ -55,7 +55,9 @@ def diff(y: Tensor, x: Tensor, order: int = 1) -> Tensor:
 
 def _check(y: Tensor, x: Tensor, order: int) -> None:
     if not x.requires_grad:
-        raise GraphError("x does not require grad, so its computation was not recorded: x.requires_grad_() before y is computed")
+        raise GraphError(
+            "x does not require grad, so its computation was not recorded: x.requires_grad_() before y is computed"
+        )
     if not y.requires_grad:
         raise GraphError(
             "y has no graph: it was computed under torch.no_grad(), detached, converted (numpy, item) or does not depend on a "

@@ -71,7 +71,9 @@ def pair(output: Any) -> tuple[Any, Any]:
     return output
 
 
-def packed(f: Function, args: tuple[Any, ...], argnums: Argnums, kwargs: dict[str, Any]) -> tuple[Function, Tensor, Function]:
+def packed(
+    f: Function, args: tuple[Any, ...], argnums: Argnums, kwargs: dict[str, Any]
+) -> tuple[Function, Tensor, Function]:
     """``f`` as a function of one flat vector of the chosen arguments, that vector, and how to shape what follows from it."""
     chosen = (argnums,) if isinstance(argnums, int) else tuple(argnums)
     if any(not -len(args) <= i < len(args) for i in chosen):
@@ -92,7 +94,10 @@ def packed(f: Function, args: tuple[Any, ...], argnums: Argnums, kwargs: dict[st
         """Split the last axis, or the last two, into the shapes of the arguments."""
         lead = result.ndim - 1 - twice
         blocks = [
-            [block.reshape(*block.shape[:lead], *(x.shape if twice else ()), *y.shape) for block, y in zip(row.split(sizes, -1), inputs, strict=True)]
+            [
+                block.reshape(*block.shape[:lead], *(x.shape if twice else ()), *y.shape)
+                for block, y in zip(row.split(sizes, -1), inputs, strict=True)
+            ]
             for row, x in zip(result.split(sizes, -2) if twice else [result], inputs, strict=False)
         ]
         if isinstance(argnums, int):
@@ -103,7 +108,11 @@ def packed(f: Function, args: tuple[Any, ...], argnums: Argnums, kwargs: dict[st
 
 
 def by_directions(
-    g: Function, z: Tensor, operators: Callable[[Coordinates], Sequence[Operator]], directions: Tensor, chunk_size: int | None
+    g: Function,
+    z: Tensor,
+    operators: Callable[[Coordinates], Sequence[Operator]],
+    directions: Tensor,
+    chunk_size: int | None,
 ) -> list[Any]:
     """Operators in symbols that move ``z`` along each of the directions, so many directions at a time."""
     if chunk_size is not None and chunk_size < 1:
@@ -129,5 +138,7 @@ def last_axis(g: Function, z: Tensor, columns: list[Any]) -> Any:
 def one_number(y: Any) -> Tensor:
     if not isinstance(y, Tensor) or y.numel() != 1:
         shape = tuple(y.shape) if isinstance(y, Tensor) else type(y).__name__
-        raise ShapeError(f"a gradient needs a function that returns one number, got {shape}: sum it, or use ap.jacobian")
+        raise ShapeError(
+            f"a gradient needs a function that returns one number, got {shape}: sum it, or use ap.jacobian"
+        )
     return y.reshape(())

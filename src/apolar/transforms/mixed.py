@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -70,17 +71,25 @@ def mixed_partials(f: Function) -> Function:
         if not points.ndim:
             raise ShapeError(f"the points must have the coordinates on the last axis, got {tuple(points.shape)}")
         rows = points.reshape(-1, points.shape[-1])
-        exact = torch.stack([hessian(lambda p: _number(f(p)))(row) for row in rows]) if len(rows) else rows.new_zeros(0, 1, 1)
+        exact = (
+            torch.stack([hessian(lambda p: _number(f(p)))(row) for row in rows])
+            if len(rows)
+            else rows.new_zeros(0, 1, 1)
+        )
         limit, error = _limits(f, rows)
         scale = 1 + limit.abs()
         converged = error < 1e-2 * scale
         gap = (limit - limit.mT).abs()
-        differs = converged & converged.mT & (gap > 10 * (error + error.mT) + torch.finfo(rows.dtype).eps ** 0.5 * scale)
+        differs = (
+            converged & converged.mT & (gap > 10 * (error + error.mT) + torch.finfo(rows.dtype).eps ** 0.5 * scale)
+        )
         missing = converged & ~torch.isfinite(exact)
         joined = torch.where(differs | missing, limit, exact)
         violation = (joined - joined.mT).abs().amax((-2, -1))
         batch, d = points.shape[:-1], points.shape[-1]
-        return MixedPartials(joined.reshape(*batch, d, d), violation.reshape(batch), ~differs.any(-1).any(-1).reshape(batch))
+        return MixedPartials(
+            joined.reshape(*batch, d, d), violation.reshape(batch), ~differs.any(-1).any(-1).reshape(batch)
+        )
 
     return partials
 
@@ -108,5 +117,5 @@ def _limits(f: Function, rows: Tensor) -> tuple[Tensor, Tensor]:
     table = [difference(step / 2**k) for k in range(4)]
     for k in range(1, 4):
         previous = table
-        table = [(4**k * fine - coarse) / (4**k - 1) for coarse, fine in zip(previous, previous[1:], strict=False)]
+        table = [(4**k * fine - coarse) / (4**k - 1) for coarse, fine in pairwise(previous)]
     return table[0], (table[0] - previous[-1]).abs()
