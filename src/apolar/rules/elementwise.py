@@ -214,7 +214,8 @@ constant(
     "floor", "ceil", "round", "trunc", "fix", "sign", "signbit", "floor_divide", "__floordiv__",
     "__rfloordiv__", "eq", "ne", "lt", "le", "gt", "ge", "less", "less_equal", "greater", "greater_equal", "not_equal",
     "equal", "allclose", "isclose", "isnan", "isinf", "isfinite", "isposinf", "isneginf", "isreal", "isin", "all", "any",
-    "__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "logical_not", "logical_and", "logical_or", "logical_xor", "__bool__", "__len__", "__int__", "__index__",
+    "__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "logical_not", "logical_and", "logical_or",
+    "logical_xor", "__bool__", "__len__", "__int__", "__index__",
     "__contains__", "__repr__", "__format__", "bool", "int", "long", "short", "char", "byte", "bincount",
     "multinomial", "bernoulli", "is_nonzero", "matrix_rank",
 )  # fmt: skip

@@ -223,47 +223,35 @@ def bilinear_layer(x: Any, y: Any, weight: Any, bias: Any = None) -> Any:
     return out if bias is None else out + bias
 
 
-@composite("einsum")
-def einsum(equation: Any, *operands: Any) -> Any:
-    """A contraction of many tensors as one of two at a time, keeping the letters that are needed later."""
-    if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
-        operands = tuple(operands[0])
+@rule("einsum", kind="bilinear")
+def einsum(jet: Jet, func: Any, equation: Any, *operands: Any) -> Any:
+    """One jet carries its components along as one more letter; many operands are contracted two at a time."""
     if not isinstance(equation, str):
-        raise unsupported(
-            torch.einsum, next(o for o in operands if isinstance(o, Jet)), "Write the equation as a string."
-        )
+        raise unsupported(func, jet, "Write the equation as a string.")
+    operands = tuple(operands[0]) if isinstance(operands[0], (list, tuple)) else operands
     inputs, output = _explicit(equation, operands)
-    result, letters = operands[0], inputs[0]
-    for k in range(1, len(operands)):
-        later = set(output).union(*inputs[k + 1 :])
-        kept = "".join(dict.fromkeys(c for c in letters + inputs[k] if c in later))
-        result = _contract(f"{letters},{inputs[k]}->{kept}", result, operands[k])
-        letters = kept
-    return result if letters == output else _contract(f"{letters}->{output}", result)
-
-
-def _contract(equation: str, *operands: Any) -> Any:
-    if not any(isinstance(o, Jet) for o in operands):
-        return torch.einsum(equation, *operands)
-    return RULES[_contract](RULES_JET(operands), _contract, equation, *operands)
-
-
-def RULES_JET(operands: Any) -> Jet:
-    return max((o for o in operands if isinstance(o, Jet)), key=lambda jet: jet.level)
-
-
-@rule(_contract, kind="bilinear")
-def contract(jet: Jet, func: Any, equation: str, x: Any, y: Any = None) -> Jet:
-    """einsum of one or two tensors; one jet among them carries its components along as one more letter."""
-    inputs, output = equation.split("->")
-    if y is None:
-        return jet.like(torch.einsum(f"...{inputs}->...{output}", x.components))
+    if len(operands) > 2:
+        return _pairwise(inputs, output, operands)
+    if len(operands) == 1:
+        return jet.like(torch.einsum(f"...{inputs[0]}->...{output}", operands[0].components))
+    x, y = operands
+    left, right = inputs
     if belongs(x, jet) and belongs(y, jet):
-        return apply_bilinear(jet, lambda a, b: torch.einsum(equation, a, b), x, y)
-    left, right = inputs.split(",")
+        return apply_bilinear(jet, lambda a, b: torch.einsum(f"{left},{right}->{output}", a, b), x, y)
     if belongs(x, jet):
         return jet.like(torch.einsum(f"...{left},{right}->...{output}", x.components, y))
     return jet.like(torch.einsum(f"{left},...{right}->...{output}", x, y.components))
+
+
+def _pairwise(inputs: list[str], output: str, operands: tuple[Any, ...]) -> Any:
+    """From the left, keeping the letters that are needed later."""
+    result, letters = operands[0], inputs[0]
+    for k in range(1, len(operands)):
+        later = set(output).union(*inputs[k + 1 :])
+        kept = "".join(dict.fromkeys(c for c in letters + inputs[k] if c in later)) if k < len(operands) - 1 else output
+        result = torch.einsum(f"{letters},{inputs[k]}->{kept}", result, operands[k])
+        letters = kept
+    return result
 
 
 def _explicit(equation: str, operands: tuple[Any, ...]) -> tuple[list[str], str]:
