@@ -83,7 +83,10 @@ def missing() -> None:
 
 def innermost(args: Any, kwargs: dict[str, Any]) -> Jet:
     """The jet with the highest level among the arguments: the evaluation that has to act first."""
-    return max(jets((args, kwargs)), key=lambda jet: jet.level)
+    first, *others = jets((args, kwargs))
+    for jet in others:
+        first = jet if jet.level > first.level else first
+    return first
 
 
 def jets(tree: Any) -> Iterator[Jet]:

@@ -14,6 +14,12 @@ import sympy
 import torch
 from torch import Tensor
 
+
+def square_root(x: Any) -> Any:
+    """Of a tensor, or of a number such as π."""
+    return torch.sqrt(x) if isinstance(x, Tensor) else x**0.5
+
+
 FUNCTIONS = {
     "sin": torch.sin,
     "cos": torch.cos,
@@ -21,7 +27,7 @@ FUNCTIONS = {
     "atan": torch.atan,
     "exp": torch.exp,
     "log": torch.log,
-    "sqrt": torch.sqrt,
+    "sqrt": square_root,
     "erf": torch.erf,
     "pi": torch.pi,
 }

@@ -23,7 +23,7 @@ Argnums = int | tuple[int, ...]
 def draw(name: str, *shape: int, dtype: torch.dtype = torch.float64) -> Tensor:
     """Numbers between −1 and 1, the same in every run; those of single precision are exact in double precision as well."""
     generator = torch.Generator().manual_seed(zlib.crc32(name.encode()))
-    return (2 * torch.rand(*shape, generator=generator) - 1).to(dtype)
+    return (2 * torch.rand(shape, generator=generator) - 1).to(dtype)
 
 
 @dataclass(frozen=True)
