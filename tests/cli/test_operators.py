@@ -18,14 +18,14 @@ def test_lists_all():
     result = run()
     assert result.exit_code == 0
     lines = result.output.splitlines()
-    assert lines[0].split() == ["function", "rule"]
-    assert ["torch.tanh", "elementwise"] in [line.split() for line in lines]
-    assert lines[-1] == f"{len(ap.supported_operators())} functions"
+    assert lines[0].split() == ["function", "rule", "verified"]
+    assert ["torch.tanh", "elementwise", "to", "order", "4"] in [line.split() for line in lines]
+    assert lines[-1].startswith(f"{len(ap.supported_operators())} functions, ")
 
 
 def test_a_part():
     found = json.loads(run("layer_norm", "--json").output)
-    assert "torch.nn.functional.layer_norm" in [entry["name"] for entry in found]
+    assert {"name": "torch.nn.functional.layer_norm", "rule": "composite", "verified_order": 4} in found
     assert all("layer_norm" in entry["name"] for entry in found)
 
 

@@ -38,6 +38,6 @@ def diagonal(H: Any, shape: tuple[int, ...]) -> Any:
 
     def one(h: Tensor) -> Tensor:
         out = h.shape[: h.ndim - 2 * len(shape)]
-        return h.reshape(*out, n, n).diagonal(dim1=-2, dim2=-1).reshape(*out, *shape)
+        return h.reshape(*out, n, n).diagonal(dim1=-2, dim2=-1).reshape((*out, *shape))
 
     return tree_map(one, H)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import click
 
 import apolar as ap
@@ -15,6 +17,8 @@ from apolar.errors import UnsupportedOperator
 def operators(containing: str, as_json: bool) -> None:
     """List the torch functions that can be differentiated, or those whose name or rule contains CONTAINING.
 
+    Verified are those that the test suite compares with an independent reference, up to the order that is given.
+
     \b
     apolar operators
     apolar operators norm
@@ -25,7 +29,12 @@ def operators(containing: str, as_json: bool) -> None:
             f"no function with a rule has {containing!r} in its name; apolar operators lists them all"
         )
     if as_json:
-        print_json([{"name": operator.name, "rule": operator.rule} for operator in found])
+        print_json([dataclasses.asdict(operator) for operator in found])
         return
-    show(rows([(operator.name, operator.rule) for operator in found], headers=("function", "rule")))
-    show("", f"{len(found)} functions")
+    cells = [(operator.name, operator.rule, _verified(operator.verified_order)) for operator in found]
+    show(rows(cells, headers=("function", "rule", "verified")))
+    show("", f"{len(found)} functions, {sum(operator.verified_order > 0 for operator in found)} of them verified")
+
+
+def _verified(order: int) -> str:
+    return f"to order {order}" if order else "—"

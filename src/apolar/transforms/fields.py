@@ -145,7 +145,10 @@ def velocity_gradient(F: Function) -> Function:
 def _field_jacobian(F: Function, points: Any) -> Tensor:
     points = tensor(points)
     columns = evaluate(F, points, *_space(points).gradient)
-    J = torch.stack(columns if isinstance(columns, tuple) else (columns,), -1)
+    columns = columns if points.shape[-1] > 1 else (columns,)
+    if not all(isinstance(column, Tensor) for column in columns):
+        raise ShapeError("a vector field returns one tensor; stack its components on the last axis")
+    J = torch.stack(columns, -1)
     if J.shape[-2] != J.shape[-1] or J.ndim != points.ndim + 1:
         raise ShapeError(
             f"a vector field maps points {tuple(points.shape)} to vectors of the same shape, got {tuple(J.shape[:-1])}"
@@ -154,7 +157,8 @@ def _field_jacobian(F: Function, points: Any) -> Tensor:
 
 
 def _space(points: Any) -> Coordinates:
-    if not isinstance(points, Tensor) or not points.ndim:
-        raise ShapeError(f"the points must be a tensor (..., d), got {points!r}")
+    if not isinstance(points, Tensor) or not points.ndim or not points.shape[-1]:
+        found = tuple(points.shape) if isinstance(points, Tensor) else type(points).__name__
+        raise ShapeError(f"the points must be a tensor (..., d) with d coordinates, got {found}")
     d = points.shape[-1]
     return named("x y z"[: 2 * d - 1]) if 0 < d <= 3 else numbered(d)

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_leaves, tree_map
+from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
 
 from apolar.errors import ShapeError
 from apolar.evaluate import call, push, run, watched
@@ -63,11 +63,18 @@ def _gradient(g: Function, z: Tensor, has_aux: bool = False) -> tuple[Tensor, An
         columns = by_directions(lambda x: one_number(value(x)), z, tuple, axes_of(z), None)
         return last_axis(value, z, columns), value.aux
 
-    def number(x: Tensor) -> tuple[Tensor, Any]:
-        y, aux = pair(call(g, (x,), (z,))) if has_aux else (call(g, (x,), (z,)), ())
-        return one_number(y), aux
+    structure: list[Any] = []
 
-    return torch.func.grad(number, has_aux=True)(z)
+    def number(x: Tensor) -> tuple[Tensor, list[Tensor]]:
+        y, aux = pair(call(g, (x,), (z,))) if has_aux else (call(g, (x,), (z,)), None)
+        leaves, spec = tree_flatten(aux)
+        structure[:] = leaves, spec
+        return one_number(y), [leaf for leaf in leaves if isinstance(leaf, Tensor)]
+
+    gradient, tensors = torch.func.grad(number, has_aux=True)(z)
+    leaves, spec = structure
+    found = iter(tensors)
+    return gradient, tree_unflatten([next(found) if isinstance(leaf, Tensor) else leaf for leaf in leaves], spec)
 
 
 def _in_reverse_mode() -> bool:

@@ -10,7 +10,7 @@ import torch
 from torch.utils._pytree import tree_map
 
 from apolar.evaluate import push
-from apolar.transforms.inputs import Function, axes_of, check_order, last_axis, numbered, packed, tensor
+from apolar.transforms.inputs import Function, axes_of, check_order, chunk, last_axis, numbered, packed, tensor
 
 
 def derivative_tensor(f: Function, order: int, argnums: int = 0, chunk_size: int | None = None) -> Function:
@@ -35,8 +35,9 @@ def derivative_tensor(f: Function, order: int, argnums: int = 0, chunk_size: int
         index = list(combinations_with_replacement(range(n), order))
         symbols = list(numbered(max(n, 1)))
         parts: list[Any] = []
-        for start in range(0, len(index), chunk_size or max(len(index), 1)):
-            some = index[start : start + (chunk_size or len(index))]
+        size = chunk(chunk_size, len(index))
+        for start in range(0, len(index), size):
+            some = index[start : start + size]
             operators = [math.prod((symbols[i] for i in chosen[1:]), start=symbols[chosen[0]]) for chosen in some]
             parts += push(g, (z,), (list(axes_of(z)),), operators)
         place = {p: k for k, chosen in enumerate(index) for p in permutations(chosen)}

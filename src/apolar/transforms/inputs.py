@@ -95,7 +95,7 @@ def packed(
         lead = result.ndim - 1 - twice
         blocks = [
             [
-                block.reshape(*block.shape[:lead], *(x.shape if twice else ()), *y.shape)
+                block.reshape((*block.shape[:lead], *(x.shape if twice else ()), *y.shape))
                 for block, y in zip(row.split(sizes, -1), inputs, strict=True)
             ]
             for row, x in zip(result.split(sizes, -2) if twice else [result], inputs, strict=False)
@@ -115,12 +115,17 @@ def by_directions(
     chunk_size: int | None,
 ) -> list[Any]:
     """Operators in symbols that move ``z`` along each of the directions, so many directions at a time."""
-    if chunk_size is not None and chunk_size < 1:
-        raise ShapeError(f"chunk_size is a positive number or None, got {chunk_size}")
     results: list[Any] = []
-    for some in directions.split(chunk_size or max(len(directions), 1)) if len(directions) else ():
+    for some in directions.split(chunk(chunk_size, len(directions))) if len(directions) else ():
         results += push(g, (z,), (list(some),), operators(numbered(len(some))))
     return results
+
+
+def chunk(size: int | None, everything: int) -> int:
+    """How many to take at a time, all by default."""
+    if size is not None and size < 1:
+        raise ShapeError(f"chunk_size is a positive number or None, got {size}")
+    return size or max(everything, 1)
 
 
 def axes_of(z: Tensor) -> Tensor:

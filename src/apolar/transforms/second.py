@@ -18,6 +18,7 @@ from apolar.transforms.inputs import (
     Function,
     axes_of,
     by_directions,
+    chunk,
     last_axis,
     numbered,
     one_number,
@@ -71,8 +72,9 @@ def _hessian_forward(value: Function, z: Tensor, chunk_size: int | None) -> Any:
     symbols = list(numbered(max(n, 1)))
     seeds = (list(torch.eye(n, dtype=z.dtype, device=z.device)),)
     upper: dict[tuple[int, int], Any] = {}
-    for start in range(0, n, chunk_size or n or 1):
-        pairs = [(i, j) for i in range(start, min(start + (chunk_size or n), n)) for j in range(i, n)]
+    size = chunk(chunk_size, n)
+    for start in range(0, n, size):
+        pairs = [(i, j) for i in range(start, min(start + size, n)) for j in range(i, n)]
         upper.update(zip(pairs, push(value, (z,), seeds, [symbols[i] * symbols[j] for i, j in pairs]), strict=True))
     entries = [upper[min(i, j), max(i, j)] for i in range(n) for j in range(n)]
     if not entries:
@@ -86,7 +88,7 @@ def _hessian_by_reverse(value: Function, z: Tensor, chunk_size: int | None) -> T
     def row(v: Tensor) -> Tensor:
         return torch.func.grad(lambda x: one_number(jvp(value, (x,), (v,))[1]))(z)
 
-    H = torch.vmap(row, chunk_size=chunk_size)(torch.eye(z.numel(), dtype=z.dtype, device=z.device))
+    H = torch.vmap(row, chunk_size=chunk(chunk_size, z.numel()))(torch.eye(z.numel(), dtype=z.dtype, device=z.device))
     shape = value(z).shape
     return H.reshape(*shape, z.numel(), z.numel())
 
