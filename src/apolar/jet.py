@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import traceback
+import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,12 @@ Rule = Callable[..., Any]
 
 RULES: dict[Any, Rule] = {}
 """The rule of every torch function that has one. Filled by ``rules/``."""
+
+POSITIONAL = (
+    "condition", "self", "input", "tensors", "other", "exponent", "mat1", "mat2", "batch1", "batch2", "vec1", "vec2", "vec",
+    "tensor", "tensor1", "tensor2",
+)  # fmt: skip
+"""What torch calls its leading tensors, in their order: given by name, they become positional."""
 
 _levels = itertools.count(1)
 
@@ -67,8 +74,7 @@ class Jet(torch.Tensor):
         jet = innermost(args, kwargs)
         if kwargs.pop("out", None) is not None:
             raise unsupported(func, jet, "Leave out the argument `out` and use the result.")
-        if "input" in kwargs:
-            args = (kwargs.pop("input"), *args)
+        args = (*args, *(kwargs.pop(name) for name in POSITIONAL if name in kwargs))
         rule = RULES.get(func) or RULES[missing]
         return rule(jet, func, *args, **kwargs)
 
@@ -125,7 +131,8 @@ def component_list(x: Any, jet: Jet) -> list[Any]:
 
 def unsupported(func: Any, jet: Jet, reason: str = "") -> UnsupportedOperator:
     """The error for a function that cannot be lifted: its name, the order and the line of user code."""
-    name = getattr(func, "__qualname__", None) or getattr(func, "__name__", str(func))
+    attribute = isinstance(getattr(func, "__self__", None), types.GetSetDescriptorType)
+    name = f"Tensor.{func.__self__.__name__}" if attribute else getattr(func, "__qualname__", None) or str(func)
     return UnsupportedOperator(
         f"no rule for {name} at order {jet.algebra.order}{user_line()}. "
         + (reason or "Say it in functions that ap.supported_operators() lists, or ask for a rule.")

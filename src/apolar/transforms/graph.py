@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from apolar.errors import GraphError, OperatorError, ShapeError, UnsupportedOperator
+from apolar.errors import DtypeError, GraphError, ShapeError, UnsupportedOperator
+from apolar.transforms.inputs import check_order
 
 WRONG_IN_REVERSE = {"NativeLayerNormBackward0": 3, "NativeBatchNormBackward0": 3}
 """Nodes of autograd's graph, and the order from which PyTorch 2.13 differentiates them wrongly."""
@@ -35,8 +36,7 @@ def diff(y: Tensor, x: Tensor, order: int = 1) -> Tensor:
     >>> ap.diff(x**3, x, order=2).detach()
     tensor([ 6., 12.])
     """
-    if not isinstance(order, int) or order < 1:
-        raise OperatorError(f"the order of a derivative is 1, 2, 3, …, got {order!r}")
+    check_order(order)
     _check(y, x, order)
     for k in range(order):
         if not y.requires_grad:
@@ -54,6 +54,8 @@ def diff(y: Tensor, x: Tensor, order: int = 1) -> Tensor:
 
 
 def _check(y: Tensor, x: Tensor, order: int) -> None:
+    if not (isinstance(y, Tensor) and isinstance(x, Tensor)):
+        raise DtypeError(f"y and x must be tensors, got {type(y).__name__} and {type(x).__name__}")
     if not x.requires_grad:
         raise GraphError(
             "x does not require grad, so its computation was not recorded: x.requires_grad_() before y is computed"

@@ -76,8 +76,8 @@ def packed(
 ) -> tuple[Function, Tensor, Function]:
     """``f`` as a function of one flat vector of the chosen arguments, that vector, and how to shape what follows from it."""
     chosen = (argnums,) if isinstance(argnums, int) else tuple(argnums)
-    if any(not -len(args) <= i < len(args) for i in chosen):
-        raise ShapeError(f"argnums={argnums} needs that many arguments, got {len(args)}")
+    if not chosen or any(not -len(args) <= i < len(args) for i in chosen):
+        raise ShapeError(f"argnums={argnums} needs arguments with these numbers, got {len(args)}")
     chosen = tuple(i % len(args) for i in chosen)
     inputs = [tensor(args[i]) for i in chosen]
     sizes = [x.numel() for x in inputs]

@@ -70,12 +70,9 @@ def mixed_partials(f: Function) -> Function:
         points = tensor(points)
         if not points.ndim:
             raise ShapeError(f"the points must have the coordinates on the last axis, got {tuple(points.shape)}")
-        rows = points.reshape(-1, points.shape[-1])
-        exact = (
-            torch.stack([hessian(lambda p: _number(f(p)))(row) for row in rows])
-            if len(rows)
-            else rows.new_zeros(0, 1, 1)
-        )
+        batch, d = points.shape[:-1], points.shape[-1]
+        rows = points.reshape(-1, d)
+        exact = _each(hessian(lambda p: _number(f(p))), rows, (d, d))
         limit, error = _limits(f, rows)
         scale = 1 + limit.abs()
         converged = error < 1e-2 * scale
@@ -86,7 +83,6 @@ def mixed_partials(f: Function) -> Function:
         missing = converged & ~torch.isfinite(exact)
         joined = torch.where(differs | missing, limit, exact)
         violation = (joined - joined.mT).abs().amax((-2, -1))
-        batch, d = points.shape[:-1], points.shape[-1]
         return MixedPartials(
             joined.reshape(*batch, d, d), violation.reshape(batch), ~differs.any(-1).any(-1).reshape(batch)
         )
@@ -100,6 +96,11 @@ def _number(y: Tensor) -> Tensor:
     return y.reshape(())
 
 
+def _each(function: Function, rows: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """The function of every row."""
+    return torch.stack([function(row) for row in rows]) if len(rows) else rows.new_zeros(0, *shape)
+
+
 def _limits(f: Function, rows: Tensor) -> tuple[Tensor, Tensor]:
     """∂ₐ(∂_b f) as the limit of central differences of the exact ∂_b f along axis a, with the error of the limit."""
     d = rows.shape[-1]
@@ -107,8 +108,7 @@ def _limits(f: Function, rows: Tensor) -> tuple[Tensor, Tensor]:
     axes = torch.eye(d, dtype=rows.dtype, device=rows.device)
 
     def gradients(points: Tensor) -> Tensor:
-        flat = points.reshape(-1, d)
-        return torch.stack([jacobian(lambda p: _number(f(p)))(p) for p in flat]).reshape(points.shape)
+        return _each(jacobian(lambda p: _number(f(p))), points.reshape(-1, d), (d,)).reshape(points.shape)
 
     def difference(h: Tensor) -> Tensor:
         at = rows[:, None, :]
