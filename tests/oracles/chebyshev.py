@@ -18,7 +18,7 @@ from numpy.polynomial import chebyshev
 from torch import Tensor
 
 from . import ladder
-from .lines import INDICES, Direction, Estimate, Function, Index, Point
+from .lines import INDICES, Direction, Estimate, Function, Index, Point, real
 
 RUNGS = ((1.2, 36), (0.8, 30), (0.4, 24), (0.2, 20), (0.1, 16), (0.05, 12), (0.02, 10))
 """Radius and number of nodes."""
@@ -45,7 +45,7 @@ def sample(g: Callable[[float], Tensor], rung: tuple[float, int], order: int) ->
     """
     radius, nodes = rung
     x, to_coefficients, at_zero = tables(nodes, order)
-    values = torch.stack([g(radius * float(node)) for node in x]).double()
+    values = real(torch.stack([g(radius * float(node)) for node in x])).double()
     coefficients = to_coefficients @ values
     kept = 1
     if values.numel():

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from .lines import INDICES, Direction, Function, Index, Point, flat, leaves
+from .lines import INDICES, Direction, Function, Index, Point, flat, leaves, real
 
 
 def jet_derivatives(
@@ -26,7 +26,7 @@ def jet_derivatives(
     inputs = [p if a is None and b is None else lift(carried, p, (a, b), level) for p, a, b in zip(x, v, w)]
     outputs = leaves(f(*inputs))
     return {
-        index: flat([read(carried, output, operator, level) for output in outputs])
+        index: real(flat([read(carried, output, operator, level) for output in outputs]))
         for index, operator in operators.items()
     }
 

@@ -45,6 +45,11 @@ def flat(output: Any) -> Tensor:
     return torch.cat(parts) if parts else torch.zeros(0, dtype=torch.float64)
 
 
+def real(values: Tensor) -> Tensor:
+    """Complex numbers as pairs of real ones, along the last axis."""
+    return torch.view_as_real(values.resolve_conj()).flatten(-2) if values.is_complex() else values
+
+
 def combine(v: Direction, w: Direction, a: float, b: float) -> list[Tensor | None]:
     """a·v + b·w, input by input; ``None`` is a zero direction."""
 

@@ -208,27 +208,66 @@ def _arctan() -> Iterator[Answer]:
 # ----------------------------------------------------------------------------------------------------- a neural network
 
 
+@dataclass(frozen=True)
+class _Equation:
+    """What is asked of a network: from the operators that apolar evaluates, and as it is written with nested autograd."""
+
+    name: str
+    operators: tuple[Any, ...]
+    combine: Callable[..., Tensor]
+    nested: Callable[[nn.Module, Tensor], Tensor]
+
+    def by_apolar(self, net: nn.Module, points: Tensor) -> list[Tensor]:
+        """The values, and the gradient of their mean square in the parameters."""
+        results = ap.evaluate(net, points, *self.operators)
+        return _with_gradient(self.combine(*results) if isinstance(results, tuple) else self.combine(results), net)
+
+    def by_nesting(self, net: nn.Module, points: Tensor) -> list[Tensor]:
+        """The same with ``torch.autograd.grad`` alone."""
+        return _with_gradient(self.nested(net, points.clone().requires_grad_()), net)
+
+
+def _with_gradient(values: Tensor, net: nn.Module) -> list[Tensor]:
+    """The values and the gradient of their mean square, each as one vector."""
+    loss = values.square().mean()
+    gradient = torch.autograd.grad(loss, list(net.parameters()), allow_unused=True, materialize_grads=True)
+    return [values.detach().flatten(), torch.cat([g.flatten() for g in gradient])]
+
+
 def _nested(y: Tensor, x: Tensor) -> Tensor:
     """∂y/∂x by reverse mode, row by row, so that it can be differentiated again."""
     return torch.autograd.grad(y.sum(), x, create_graph=True)[0]
 
 
-def _nested_laplacian(u: Callable[[Tensor], Tensor] | Tensor, x: Tensor) -> Tensor:
-    value = u if isinstance(u, Tensor) else u(x)
-    gradient = _nested(value, x)
-    return sum((_nested(gradient[:, i], x)[:, i : i + 1] for i in range(x.shape[1])), start=torch.zeros(()))
-
-
 def _nested_burgers(net: nn.Module, x: Tensor) -> Tensor:
     u = net(x)
-    first = _nested(u, x)
-    return first[:, 1:] + u * first[:, :1] - 0.01 / math.pi * _nested(first[:, 0], x)[:, :1]
+    u_x, u_t = _nested(u, x).split(1, dim=1)
+    return u_t + u * u_x - 0.01 / math.pi * _nested(u_x, x)[:, :1]
 
 
-def _burgers(net: nn.Module, x: Tensor) -> Tensor:
+def _nested_laplacian(u: Tensor, x: Tensor) -> Tensor:
+    u_x, u_y = _nested(u, x).split(1, dim=1)
+    return _nested(u_x, x)[:, :1] + _nested(u_y, x)[:, 1:]
+
+
+def _equations() -> list[_Equation]:
     dx, dt = ap.coordinates("x t")
-    u, u_x, u_t, u_xx = ap.evaluate(net, x, 1, dx, dt, dx**2)
-    return u_t + u * u_x - 0.01 / math.pi * u_xx
+    laplacian = ap.coordinates("x y").laplacian
+    return [
+        _Equation(
+            "Burgers residual uₜ + u uₓ − 0.01/π uₓₓ",
+            (1, dx, dt, dx**2),
+            lambda u, u_x, u_t, u_xx: u_t + u * u_x - 0.01 / math.pi * u_xx,
+            _nested_burgers,
+        ),
+        _Equation("Laplacian", (laplacian,), lambda u: u, lambda net, x: _nested_laplacian(net(x), x)),
+        _Equation(
+            "biharmonic",
+            (laplacian**2,),
+            lambda u: u,
+            lambda net, x: _nested_laplacian(_nested_laplacian(net(x), x), x),
+        ),
+    ]
 
 
 @_question(
@@ -242,33 +281,21 @@ def _network() -> Iterator[Answer]:
         layers = [m for a, b in itertools.pairwise(widths) for m in (nn.Linear(a, b), nn.Tanh())]
         net = nn.Sequential(*layers, nn.Linear(64, 1)).double()
         points = torch.rand(2000, 2, dtype=torch.float64) * 2 - 1
-    tasks = {
-        "Burgers residual uₜ + u uₓ − 0.01/π uₓₓ": (lambda x: _burgers(net, x), lambda x: _nested_burgers(net, x)),
-        "Laplacian": (ap.laplacian(net), lambda x: _nested_laplacian(net, x)),
-        "biharmonic": (ap.bilaplacian(net), lambda x: _nested_laplacian(_nested_laplacian(net, x), x)),
-    }
-    parameters = list(net.parameters())
-    for name, (ours, theirs) in tasks.items():
+    for equation in _equations():
         (value, seconds), (reference, nested) = _race(
-            *(functools.partial(_with_gradient, f, points, parameters) for f in (ours, theirs))
+            functools.partial(equation.by_apolar, net, points), functools.partial(equation.by_nesting, net, points)
         )
         scales = [r.abs().max() for r in reference]
         yield Answer(
-            name,
+            equation.name,
             torch.cat([v / s for v, s in zip(value, scales, strict=True)]),
             torch.cat([r / s for r, s in zip(reference, scales, strict=True)]),
             f"{nested / seconds:.1f} times as fast",
             tolerance=1e-10,
             reference="nested autograd.grad",
             shown=(f"{1000 * seconds:.0f} ms", f"{1000 * nested:.0f} ms"),
+            note=f"{equation.name}: {ap.algebra(*equation.operators[-3:]).describe()}",
         )
-
-
-def _with_gradient(f: Callable[[Tensor], Tensor], points: Tensor, parameters: list[nn.Parameter]) -> list[Tensor]:
-    """The values, and the gradient of their mean square with respect to the parameters, each as one vector."""
-    result = f(points.clone().requires_grad_())
-    gradient = torch.autograd.grad(result.square().mean(), parameters, allow_unused=True, materialize_grads=True)
-    return [result.detach().flatten(), torch.cat([g.flatten() for g in gradient])]
 
 
 def _race(*tasks: Callable[[], list[Tensor]], rounds: int = 4, enough: float = 4.0) -> list[tuple[list[Tensor], float]]:

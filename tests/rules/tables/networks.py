@@ -61,7 +61,7 @@ ATTENTION = [
     case("nn.MultiheadAttention bias_kv, zero", lambda x, net=seeded(nn.MultiheadAttention, 4, 2, add_bias_kv=True, add_zero_attn=True): net(x, x, x), normal(3, 1, 4)),
     case("nn.TransformerEncoderLayer", seeded(nn.TransformerEncoderLayer, 4, 2, 6, batch_first=True), normal(2, 3, 4)),
     case("nn.TransformerEncoderLayer gelu, norm first", seeded(nn.TransformerEncoderLayer, 4, 2, 6, activation="gelu", norm_first=True), normal(3, 2, 4)),
-    case("nn.TransformerEncoderLayer mask", lambda x, net=seeded(nn.TransformerEncoderLayer, 4, 2, 6, activation="gelu", batch_first=True): net(x, nn.Transformer.generate_square_subsequent_mask(3).double()), normal(2, 3, 4)),
+    case("nn.TransformerEncoderLayer mask", lambda x, net=seeded(nn.TransformerEncoderLayer, 4, 2, 6, activation="gelu", batch_first=True): net(x, nn.Transformer.generate_square_subsequent_mask(3).double()), uniform(-4, 4, 2, 3, 4)),
     case("nn.TransformerEncoder", seeded(lambda: nn.TransformerEncoder(nn.TransformerEncoderLayer(4, 2, 6, activation="gelu", batch_first=True), 2, enable_nested_tensor=False)), normal(2, 3, 4)),
     case("nn.TransformerDecoderLayer", seeded(nn.TransformerDecoderLayer, 4, 2, 6, activation=F.silu, batch_first=True), normal(2, 3, 4), normal(2, 2, 4)),
     case("nn.Transformer", seeded(nn.Transformer, 4, 2, 1, 1, 6, activation="gelu", batch_first=True), normal(1, 3, 4), normal(1, 2, 4)),
