@@ -108,7 +108,7 @@ composite("logcumsumexp")(scan(torch.logaddexp))
 def largest(x: Any, dim: Any) -> Any:
     """The maximum along axes as a constant, 0 where it is infinite: a shift that changes no value."""
     at = plain(x)
-    return _finite(at.amax(dim, keepdim=True) if at.ndim else at)
+    return _finite(at.amax(dim, keepdim=True) if at.numel() and at.ndim else at.sum(dim, keepdim=True) if at.ndim else at)
 
 
 def _finite(x: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ number, and a target shape gets the number of components in front.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any
@@ -271,8 +272,12 @@ def several(jet: Jet, func: Any, *tensors: Any, **options: Any) -> Any:
 @rule("cat", "concat", "concatenate", kind="linear")
 def cat(jet: Jet, func: Any, tensors: Any, dim: int = 0, **named: Any) -> Jet:
     dim = named.get("axis", dim)
-    parts = [x.components if belongs(x, jet) else _constant(x, jet) for x in tensors if x.shape != (0,)]
-    return jet.like(torch.cat(parts, axis(parts[0], dim)))
+    """Tensors of shape (0,) are left out, as in torch, where the others have more axes."""
+    longest = max(tensors, key=lambda x: x.ndim)
+    tensors = [x for x in tensors if x.shape != (0,)] or [longest]
+    parts = [x.components if belongs(x, jet) else _constant(x, jet) for x in tensors]
+    dtype = functools.reduce(torch.promote_types, (x.dtype for x in tensors))
+    return jet.like(torch.cat([part.to(dtype) for part in parts], axis(parts[0], dim)))
 
 
 @rule("stack", kind="linear")
@@ -294,6 +299,7 @@ def to(jet: Jet, func: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
     """Floating point: every component; integers: the value alone, since rounding has no derivative."""
     if not belongs(x, jet):
         return func(x, *(a.value if belongs(a, jet) else a for a in args), **kwargs)
+    kwargs.pop("memory_format", None)
     plain = [torch.empty(0, dtype=a.dtype, device=a.device) if isinstance(a, Jet) else a for a in args]
     components = func(x.components, *plain, **kwargs)
     if not isinstance(components, Tensor):
