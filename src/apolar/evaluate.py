@@ -86,6 +86,7 @@ def evaluate(
     return results[0] if len(results) == 1 else tuple(results)
 
 
+@torch.compiler.disable(reason="apolar looks functions up by name; a compiler around it sees plain tensors only")
 def push(
     f: Callable[..., Any], points: Sequence[Tensor], seeds: Sequence[Directions], operators: Sequence[Operator]
 ) -> list[Any]:

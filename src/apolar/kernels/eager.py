@@ -55,9 +55,9 @@ def divide(
 def compose(algebra: Algebra, taylor: Sequence[Any], components: Tensor) -> Tensor:
     """φ(g) = Σₑ φₑ nᵉ with φₑ = φ⁽ᵉ⁾(g₀)/e! and n the nilpotent part of g: Faà di Bruno's formula for the algebra."""
     g = components.unbind(0)
-    last = max((e for e, c in enumerate(taylor) if split(c)[0]), default=0)
+    last = [0, *(e for e, c in enumerate(taylor) if split(c)[0])][-1]
     powers: dict[int, Mapping[int, Tensor]] = {1: {k: g[k] for k in range(1, algebra.size)}}
-    for exponent, step in enumerate(algebra.powers[: max(last - 1, 0)], start=2):
+    for exponent, step in enumerate(algebra.powers[: last - 1 if last else 0], start=2):
         left, right = powers[step.left], powers[step.right]
         powers[exponent] = {k: _sum_of_products(terms, left, right) for k, terms in step.terms.items()}
     value = dense(taylor[0])
