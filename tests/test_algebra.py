@@ -267,7 +267,7 @@ def test_the_same_operators_give_the_same_object(name: str) -> None:
 
 
 def test_other_coordinates_give_another_object() -> None:
-    u, v, w = ap.coordinates("u v w")
+    u, v, _ = ap.coordinates("u v w")
     assert ap.algebra(u**2, v) is not ap.algebra(dx**2, dy)
 
 

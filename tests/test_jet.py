@@ -97,7 +97,7 @@ def test_requires_grad_follows_the_components() -> None:
 QUESTIONS: dict[str, Callable[[Tensor], Any]] = {
     ">": lambda x: x > 0.3,
     ">= a tensor": lambda x: x >= x.flip(0),
-    "a number <": lambda x: 0.3 < x,
+    "a number <": lambda x: 0.3 < x,  # noqa: SIM300
     "==": lambda x: x == X,
     "!=": lambda x: x != X,
     "torch.gt": lambda x: torch.gt(x, 0),
@@ -126,7 +126,7 @@ def test_answers_are_plain_tensors(name: str) -> None:
 
 TRUTHS: dict[str, Callable[[Tensor], bool]] = {
     "bool": lambda x: bool(x[0, 0]),
-    "if": lambda x: True if x.sum() > 0 else False,
+    "while": lambda x: next(k for k in range(9) if k * x.abs().sum() > 5) == 2,
     "not": lambda x: not x[0, 0],
     "and": lambda x: bool(x[0, 0] > 0 and x[0, 1] > 0),
     "chained": lambda x: bool(0 < x[0, 0] < 1),
@@ -469,5 +469,5 @@ def test_an_evaluation_inside_of_a_function_of_the_same_point() -> None:
 
 
 def test_a_function_that_fails_on_jets_only_is_reported() -> None:
-    with pytest.raises(FunctionError, match="works on plain tensors.*TypeError"):
+    with pytest.raises(FunctionError, match=r"works on plain tensors.*TypeError"):
         laplacian(lambda x: x if type(x) is Tensor else x + None)

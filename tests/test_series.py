@@ -150,7 +150,9 @@ def test_parameters_and_options_are_passed_to_function_and_derivative() -> None:
 def test_formulas_are_said_in_other_functions() -> None:
     rule = Elementwise(lambda x: torch.sin(x) ** 2, formula=lambda x: torch.sin(x) * torch.sin(x))
     found = rule(variable(torch.tensor(0.4, dtype=torch.float64)))
-    assert [float(dense(found[k])) for k in range(3)] == pytest.approx([math.sin(0.4) ** 2, math.sin(0.8), math.cos(0.8)])
+    assert [float(dense(found[k])) for k in range(3)] == pytest.approx(
+        [math.sin(0.4) ** 2, math.sin(0.8), math.cos(0.8)]
+    )
 
 
 def test_derivatives_that_end_cost_no_tensors() -> None:

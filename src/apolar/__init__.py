@@ -19,6 +19,7 @@ from apolar.errors import (
 )
 from apolar.evaluate import evaluate
 from apolar.operators import Coordinates, Operator, coordinates
+from apolar.plan import Plan, plan
 from apolar.residual import Residual, residual
 from apolar.supported import SupportedOperator, supported_operators
 from apolar.transforms import (

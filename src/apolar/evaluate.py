@@ -108,7 +108,7 @@ def lift(over: Algebra, value: Tensor, directions: Directions, level: int | None
                 components[i] = step if so_far is None else so_far + step
     zero = torch.zeros_like(value)
     stacked = torch.stack([zero if c is None else c.to(value.dtype).expand_as(value) for c in components])
-    return Jet(stacked, over, new_level() if level is None else level)
+    return Jet(stacked, over, new_level() if level is None else level, torch.is_grad_enabled())
 
 
 def read(over: Algebra, output: Tensor, operator: Operator, level: int) -> Tensor:

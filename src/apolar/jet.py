@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from apolar.algebra import Algebra
-from apolar.errors import UnsupportedOperator
+from apolar.errors import DetachedError, UnsupportedOperator
 
 Rule = Callable[..., Any]
 """Called like the torch function that it replaces, with the jet of the innermost evaluation in front."""
@@ -45,18 +45,20 @@ class Jet(torch.Tensor):
         components: ``(m, *shape)``; the first is the value itself.
         algebra: what the components mean.
         level: which evaluation the jet belongs to. The components may themselves be jets of an evaluation around it.
+        recorded: whether gradients were on when the evaluation began.
         frozen: that memory is shared in a way that in-place operations could not respect.
     """
 
     components: Tensor
     algebra: Algebra
     level: int
+    recorded: bool
     frozen: bool = False
 
     @staticmethod
-    def __new__(cls, components: Tensor, algebra: Algebra, level: int) -> Jet:
+    def __new__(cls, components: Tensor, algebra: Algebra, level: int, recorded: bool = False) -> Jet:
         jet = Tensor._make_wrapper_subclass(cls, components.shape[1:], dtype=components.dtype, device=components.device)
-        jet.components, jet.algebra, jet.level = components, algebra, level
+        jet.components, jet.algebra, jet.level, jet.recorded = components, algebra, level, recorded
         return jet
 
     @property
@@ -66,7 +68,7 @@ class Jet(torch.Tensor):
 
     def like(self, components: Tensor) -> Jet:
         """A jet of the same evaluation."""
-        return Jet(components, self.algebra, self.level)
+        return Jet(components, self.algebra, self.level, self.recorded)
 
     @classmethod
     def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -76,11 +78,22 @@ class Jet(torch.Tensor):
             raise unsupported(func, jet, "Leave out the argument `out` and use the result.")
         args = (*args, *(kwargs.pop(name) for name in POSITIONAL if name in kwargs))
         rule = RULES.get(func) or RULES[missing]
-        return rule(jet, func, *args, **kwargs)
+        result = rule(jet, func, *args, **kwargs)
+        if jet.recorded and not torch.is_grad_enabled() and any(True for _ in jets(result)):
+            raise DetachedError(
+                f"the function switches gradients off, and with them derivatives would be lost{user_line()}. Leave out "
+                "torch.no_grad(); a torch.autograd.Function has its forward pass run so: say it in torch functions."
+            )
+        return result
 
     @classmethod
     def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # type: ignore[override]
-        raise unsupported(func, innermost(args, kwargs or {}))
+        raise unsupported(
+            func,
+            innermost(args, kwargs or {}),
+            "It was called where torch functions cannot be overridden: inside of torch.vmap, torch.jit or an extension. Take "
+            "torch.vmap around the evaluation, or write that part in torch functions.",
+        )
 
 
 def missing() -> None:
@@ -121,6 +134,19 @@ def plain(x: Any) -> Any:
     while isinstance(x, Jet):
         x = x.components[0]
     return x
+
+
+def anywhere(condition: Tensor) -> bool:
+    """Whether a condition on values holds somewhere, torch.func's batches included."""
+    return bool(torch.func.debug_unwrap(condition, recurse=True).any())
+
+
+def visible() -> bool:
+    """Whether values may decide what is refused: not under a compiler, nor under vmap."""
+    if torch.compiler.is_compiling():
+        return False
+    functorch = torch._C._functorch
+    return all(level.key() != functorch.TransformType.Vmap for level in functorch.get_interpreter_stack() or [])
 
 
 def component_list(x: Any, jet: Jet) -> list[Any]:

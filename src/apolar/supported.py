@@ -29,6 +29,12 @@ class SupportedOperator:
     verified_order: int
 
 
+def name_of(function: object) -> str | None:
+    """Where users find a torch function, such as ``torch.einsum``."""
+    name = resolve_name(function)
+    return name and name.replace("torch.functional.", "torch.")
+
+
 def supported_operators() -> list[SupportedOperator]:
     """Every torch function that has a rule, by name.
 
@@ -38,7 +44,7 @@ def supported_operators() -> list[SupportedOperator]:
     SupportedOperator(name='torch.tanh', rule='elementwise', verified_order=4)
     """
     verified = set(files("apolar.rules").joinpath("verified.txt").read_text().split())
-    named = {name: kind for function, kind in KINDS.items() if (name := resolve_name(function))}
+    named = {name: kind for function, kind in KINDS.items() if (name := name_of(function))}
     return sorted(
         SupportedOperator(name, kind, VERIFIED_ORDER if name in verified else 0)
         for name, kind in named.items()

@@ -130,7 +130,6 @@ KINKS: dict[str, tuple[Callable[[Tensor], Tensor], float]] = {
     "relu": (torch.relu, 0.0),
     "abs": (torch.abs, 0.0),
     "sqrt": (torch.sqrt, 0.0),
-    "norm": (lambda x: x.norm(), 0.0),
     "x ** 0.5": (lambda x: x**0.5, 0.0),
     "x ** 2.5": (lambda x: x**2.5, 0.0),
     "log": (torch.log, 0.0),
@@ -170,3 +169,51 @@ def test_results_have_the_dtype_of_the_input(dtype: torch.dtype) -> None:
     x = X.to(dtype)
     found = jet_derivatives(f, [x], [torch.ones_like(x)], [None], [SECOND])[SECOND]
     assert found.dtype == dtype
+
+
+ZEROS = torch.zeros(2, 3, dtype=torch.float64)
+NORMS: dict[str, Callable[[Tensor], Tensor]] = {
+    "Tensor.norm": lambda x: x.norm(dim=-1),
+    "norm": lambda x: torch.norm(x, p=3, dim=1),
+    "linalg_norm": lambda x: torch.linalg.norm(x, dim=-1, keepdim=True),
+    "linalg_vector_norm": lambda x: torch.linalg.vector_norm(x, 2.5),
+    "linalg_vector_norm of a matrix": lambda x: torch.linalg.matrix_norm(x),
+    "cdist": lambda x: torch.cdist(x, torch.zeros(1, 3).double()),
+    "dist": lambda x: torch.dist(x, 0 * x),
+}
+
+
+@pytest.mark.parametrize("name", NORMS)
+def test_norms_of_vectors_that_pass_through_zero_are_refused(name: str) -> None:
+    with pytest.raises(UnsupportedOperator, match="not differentiable") as caught:
+        second(NORMS[name], ZEROS)
+    assert name.split()[0] in str(caught.value)
+
+
+@pytest.mark.parametrize("name", NORMS)
+def test_norms_of_vectors_that_stay_zero_are_constant(name: str) -> None:
+    found = jet_derivatives(
+        lambda x: NORMS[name](0 * x), [X.new_ones(2, 3)], [X.new_ones(2, 3)], [None], [(1, 0), SECOND]
+    )
+    assert not found[1, 0].any()
+    assert not found[SECOND].any()
+
+
+def test_under_vmap_only_the_point_at_a_kink_has_no_derivative() -> None:
+    """Where values may not be looked at, nothing is refused: the other points keep their derivatives."""
+
+    def first(x: Tensor, v: Tensor) -> Tensor:
+        return jet_derivatives(lambda x: x.norm(), [x], [v], [None], [(1, 0)])[1, 0]
+
+    points = torch.tensor([[0.0, 0.0], [3.0, 4.0], [0.0, 0.0]]).double()
+    directions = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 0.0]]).double()
+    through_zero, away, still = torch.func.vmap(first)(points, directions)
+    assert not torch.isfinite(through_zero)
+    assert torch.allclose(away, torch.tensor(0.6).double())
+    assert still == 0
+
+
+@pytest.mark.parametrize("f", [lambda x: F.normalize(x, p=3.0, dim=-1) * 1e-12, lambda x: torch.renorm(x, 2, 0, 1.0)])
+def test_functions_that_are_smooth_where_a_norm_is_not_keep_their_derivatives(f: Callable[[Tensor], Tensor]) -> None:
+    found = jet_derivatives(f, [ZEROS], [torch.ones_like(ZEROS)], [None], [(1, 0)])[1, 0]
+    assert torch.allclose(found, torch.ones(6).double())

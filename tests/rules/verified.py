@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch.overrides import resolve_name
 
 import apolar
 from apolar.jet import Jet
+from apolar.supported import name_of
 from tests.oracles.jets import jet_derivatives
 from tests.rules.tables import CASES
 from tests.rules.tables.univariate import TABLE
@@ -31,7 +31,7 @@ def recording() -> Iterator[set[str]]:
     original = Jet.__torch_function__.__func__  # type: ignore[attr-defined]
 
     def recorded(cls: type, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        name = resolve_name(func)
+        name = name_of(func)
         names.update([name] if name else [])
         return original(cls, func, types, args, kwargs)
 

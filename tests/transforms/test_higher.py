@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from torch import Tensor
 
 import apolar as ap
 from apolar.errors import FunctionError, OperatorError, ShapeError

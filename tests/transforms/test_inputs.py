@@ -36,7 +36,7 @@ def test_arguments_that_are_not_there_are_refused(transform: str, argnums: Any) 
 
 @pytest.mark.parametrize("transform", OF_NUMBERS)
 def test_no_argument_is_refused(transform: str) -> None:
-    with pytest.raises(ShapeError, match="argnums=0.*got 0"):
+    with pytest.raises(ShapeError, match=r"argnums=0.*got 0"):
         OF_NUMBERS[transform](mixed_number)()
 
 

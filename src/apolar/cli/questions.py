@@ -173,8 +173,9 @@ def _mixed_partials() -> Iterator[Answer]:
         return torch.where(origin, 0.0, x * y * (x**2 - y**2) / torch.where(origin, 1.0, square))
 
     found = ap.mixed_partials(f)(_tensor([0.0, 0.0]))
-    exact = _tensor([[0, 1], [-1, 0]])  # entry (a, b) is ∂ₐ(∂_b f), and f_y(x, 0) = x, f_x(0, y) = −y
-    yield Answer("ap.mixed_partials(f)(0).hessian", found.hessian, exact, "∂ₓ(f_y) = 1, ∂_y(fₓ) = −1", tolerance=1e-6)
+    exact = _tensor([[0, -1], [1, 0]])  # entry (a, b) is ∂_b(∂ₐ f), and fₓ(0, y) = −y, f_y(x, 0) = x
+    expected = "f_xy = ∂_y(fₓ) = −1, f_yx = ∂ₓ(f_y) = 1"
+    yield Answer("ap.mixed_partials(f)(0).hessian", found.hessian, exact, expected, tolerance=1e-6)
     yield Answer("ap.mixed_partials(f)(0).violation", found.violation, _tensor(2), "|1 − (−1)|", tolerance=1e-6)
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from apolar.jet import Jet, anywhere, unsupported
 from apolar.rules.linear_equations import eliminated
 from apolar.rules.matrices import at, depth, tiny
-from apolar.rules.registry import composite, rule
+from apolar.rules.registry import rule
 
 linalg: Any = torch.linalg
 types: Any = torch.return_types

@@ -186,18 +186,24 @@ elementwise("log_ndtr", derivative=_hazard)
 elementwise("erfcx", derivative=_erfcx_slope)
 elementwise("ndtri", derivative=lambda y, x: exp(y * y * 0.5) * math.sqrt(2 * math.pi))
 elementwise("lgamma", "gammaln", derivative=lambda y, x: torch.digamma(x))
-elementwise("digamma", "psi", derivative=lambda y, x: polygamma_at(x, 1))
+elementwise("digamma", "psi", derivative=lambda y, x: trigamma(x))
 elementwise("entr", derivative=lambda y, x: -log(x) - 1)
+
+
+def trigamma(x: Any) -> Any:
+    """ψ′(x) = ζ(2, x), which has all digits where torch.polygamma(1, x) has ten."""
+    if isinstance(x, Tensor):
+        return torch.where(x > 0, special.zeta(2.0, x), torch.polygamma(1, x))
+    return series.FUNCTIONS[trigamma](x)
 
 
 def polygamma_at(x: Any, n: int) -> Any:
     """ψ⁽ⁿ⁾(x), with the argument first."""
-    if isinstance(x, Tensor):
-        return torch.polygamma(n, x)
-    return series.FUNCTIONS[polygamma_at](x, n)
+    return torch.polygamma(n, x) if isinstance(x, Tensor) else series.FUNCTIONS[polygamma_at](x, n)
 
 
-elementwise(polygamma_at, derivative=lambda y, x, n: polygamma_at(x, n + 1))
+elementwise(trigamma, derivative=lambda y, x: polygamma_at(x, 2))
+elementwise(polygamma_at, derivative=lambda y, x, n: trigamma(x) if n == 0 else polygamma_at(x, n + 1))
 
 
 # -------------------------------------------------------------------------------------------------------- piecewise

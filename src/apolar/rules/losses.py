@@ -6,12 +6,11 @@ import math
 from typing import Any
 
 import torch
-from torch import Tensor
+import torch.nn.functional as F
 
-from apolar.jet import Jet, unsupported
-from apolar.rules.linalg import anywhere
+from apolar.jet import Jet, plain, unsupported
 from apolar.rules.normalisation import length
-from apolar.rules.reductions import plain
+from apolar.rules.reductions import norm_or_zero
 from apolar.rules.registry import composite, rule
 
 native: Any = torch._C._nn
@@ -223,37 +222,28 @@ def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepd
     return torch.linalg.vector_norm(x1 - x2 + eps, p, -1, keepdim)
 
 
-def separation(d: Any, p: float) -> Any:
-    """‖d‖ₚ over the last axis: 0 where d stays 0, refused where d only passes through 0, which is a kink."""
-    if not isinstance(d, Jet):
-        return torch.linalg.vector_norm(d, p, -1)
-    empty = (plain(d) == 0).all(-1)
-    if p not in (0, 1) and anywhere(empty.detach()):
-        if anywhere((empty & ~_still(d)).detach()):
-            raise unsupported(
-                torch.cdist, d, "Two points coincide, where their distance is not differentiable. If the function "
-                "needs the squared distance only, write it with ((x[:, None] - y) ** 2).sum(-1)."
-            )  # fmt: skip
-        d = torch.where(empty.unsqueeze(-1), 1.0, d)
-    return torch.where(empty, 0.0, torch.linalg.vector_norm(d, p, -1))
-
-
-def _still(d: Any) -> Tensor:
-    """Whether all components are 0, those of components included."""
-    return _still(d.components).all(0) if isinstance(d, Jet) else (d == 0).all(-1)
-
-
 @composite(torch.cdist)
 def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: Any = None) -> Any:
-    return separation(x1.unsqueeze(-2) - x2.unsqueeze(-3), p)
+    return norm_or_zero(x1.unsqueeze(-2) - x2.unsqueeze(-3), p, -1)
 
 
 @composite(torch.pdist)
 def pdist(x: Any, p: float = 2.0) -> Any:
     i, j = torch.triu_indices(x.shape[0], x.shape[0], 1, device=x.device)
-    return separation(x[i] - x[j], p)
+    return norm_or_zero(x[i] - x[j], p, -1)
 
 
 @composite("dist")
 def dist(x: Any, y: Any, p: float = 2.0) -> Any:
-    return separation((x - y).reshape(-1), p)
+    return norm_or_zero((x - y).reshape(-1), p, -1)
+
+
+@composite(F.gaussian_nll_loss)
+def gaussian_nll_loss(
+    x: Any, target: Any, var: Any, full: bool = False, eps: float = 1e-6, reduction: str = "mean"
+) -> Any:
+    """½ (log v + (x − y)²/v), and ½ log 2π in full, with v kept above eps."""
+    v = torch.clamp(torch.as_tensor(var, dtype=x.dtype, device=x.device) if isinstance(var, float) else var, min=eps)
+    v = v.unsqueeze(-1) if v.ndim == x.ndim - 1 and x.shape[:-1] == v.shape else v
+    loss = 0.5 * (torch.log(v) + (x - target) ** 2 / v) + (0.5 * math.log(2 * math.pi) if full else 0.0)
+    return {"mean": loss.mean, "sum": loss.sum, "none": lambda: loss}[reduction]()

@@ -51,6 +51,7 @@ def hermitian(A: Tensor, upper: bool = False) -> Tensor:
 
 
 def mirrored(A: Jet, upper: bool = False) -> Jet:
+    """The jet of the Hermitian matrix, component by component."""
     return A.like(hermitian(A.components, upper))
 
 

@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from apolar.jet import Jet, unsupported
-from apolar.rules.reductions import plain
+from apolar.jet import Jet, plain, unsupported
+from apolar.rules.reductions import p_norm
 from apolar.rules.registry import composite, rule
 
 
@@ -153,7 +153,7 @@ def length(x: Any, dims: Any, eps: float) -> Any:
 @composite(F.normalize)
 def normalize(x: Any, p: float = 2.0, dim: Any = 1, eps: float = 1e-12, out: Any = None) -> Any:
     """x / max(‖x‖, ε)."""
-    return x / (length(x, dim, eps) if p == 2 else torch.linalg.vector_norm(x, p, dim, True).clamp_min(eps))
+    return x / (length(x, dim, eps) if p == 2 else p_norm(x, p, dim, True).clamp_min(eps))
 
 
 @composite(F.local_response_norm)

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from apolar.jet import RULES, Jet, belongs, component_list, unsupported, value
+from apolar.jet import RULES, Jet, belongs, component_list, plain, unsupported, value
 from apolar.kernels import eager, reverse
 from apolar.rules.elementwise import number_power
 from apolar.rules.registry import apply_bilinear, bilinear, composite, linear, rule, stack
@@ -134,8 +134,11 @@ def pow(jet: Jet, func: Any, x: Any, y: Any) -> Any:
 
 
 def _exponential(x: Any, y: Any) -> Any:
-    """exp(y log x), and the constant 0ʸ where x is 0."""
-    return torch.where(x == 0, x, torch.exp(y * torch.log(torch.where(x == 0, torch.ones_like(x), x)))) * 1.0
+    """exp(y log x) where x > 0. Elsewhere the value alone: a constant 0 keeps it, and others have no derivative."""
+    at_x, at_y = plain(x), plain(y)
+    still = (at_x == 0) & (not isinstance(x, Jet))
+    undefined = torch.where(still, 0.0, torch.nan) * (y - at_y)
+    return torch.where(at_x > 0, torch.exp(y * torch.log(torch.where(at_x > 0, x, 1.0))), at_x**at_y + undefined)
 
 
 @composite("__rpow__")

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from apolar.jet import Jet, plain
+from apolar.jet import Jet, anywhere, plain, visible
 from apolar.rules.registry import composite, linear, rule, stacked
 from apolar.rules.shapes import axes, axis
 
@@ -108,7 +108,9 @@ composite("logcumsumexp")(scan(torch.logaddexp))
 def largest(x: Any, dim: Any) -> Any:
     """The maximum along axes as a constant, 0 where it is infinite: a shift that changes no value."""
     at = plain(x)
-    return _finite(at.amax(dim, keepdim=True) if at.numel() and at.ndim else at.sum(dim, keepdim=True) if at.ndim else at)
+    return _finite(
+        at.amax(dim, keepdim=True) if at.numel() and at.ndim else at.sum(dim, keepdim=True) if at.ndim else at
+    )
 
 
 def _finite(x: Tensor) -> Tensor:
@@ -157,7 +159,7 @@ def _implicit(x: Any) -> int:
     return 0 if x.ndim in (0, 1, 3) else 1
 
 
-# --------------------------------------------------------------------------------------------------- moments and norms
+# -------------------------------------------------------------------------------------------------------------- moments
 
 
 def _count(x: Any, dim: Any) -> int:
@@ -218,24 +220,41 @@ def corrcoef(x: Any) -> Any:
     return c / size[:, None] / size
 
 
-@composite(torch.linalg.vector_norm)
-def vector_norm(x: Any, ord: float = 2, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
+# ---------------------------------------------------------------------------------------------------------------- norms
+
+
+def p_norm(x: Any, p: float, dim: Any, keepdim: bool = False) -> Any:
     """(Σ |x|ᵖ)^(1/p), the largest or smallest |x|, or the number of entries that are not 0."""
-    x = x if dtype is None else x.to(dtype)
-    if dim is None:
-        x, dim, shape = x.reshape(-1), 0, (1,) * x.ndim
-        out = vector_norm(x, ord, 0)
-        return out.reshape(shape) if keepdim else out
-    if ord == 2 and not x.is_complex():
+    if p == 2 and not x.is_complex():
         return torch.sqrt((x * x).sum(dim, keepdim))
     size = torch.abs(x)
-    if ord == math.inf:
+    if p == math.inf:
         return torch.amax(size, dim, keepdim)
-    if ord == -math.inf:
+    if p == -math.inf:
         return torch.amin(size, dim, keepdim)
-    if ord == 0:
+    if p == 0:
         return (size != 0).to(size.dtype).sum(dim, keepdim)
-    return size.sum(dim, keepdim) if ord == 1 else (size**ord).sum(dim, keepdim) ** (1 / ord)
+    return size.sum(dim, keepdim) if p == 1 else (size**p).sum(dim, keepdim) ** (1 / p)
+
+
+def stays_zero(x: Any) -> Tensor:
+    """Where an entry is 0 together with all its components, those of components included."""
+    return stays_zero(x.components).all(0) if isinstance(x, Jet) else x == 0
+
+
+def norm_or_zero(x: Any, p: float, dim: Any, keepdim: bool = False) -> Any:
+    """‖x‖ₚ over axes, and the constant 0 where x stays 0; where x passes through 0 its derivatives are not finite."""
+    if p in (0, 1, math.inf, -math.inf) or (visible() and not anywhere((plain(x) == 0).all(dim))):
+        return p_norm(x, p, dim, keepdim)
+    still = stays_zero(x).all(dim, keepdim=True)
+    size = p_norm(torch.where(still, 1.0, x), p, dim, keepdim)
+    return torch.where(still.reshape(size.shape), 0.0, size)
+
+
+@composite(torch.linalg.vector_norm)
+def vector_norm(x: Any, ord: float = 2, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
+    x = x if dtype is None else x.to(dtype)
+    return norm_or_zero(x, ord, list(range(x.ndim)) if dim is None or dim == () else dim, keepdim)
 
 
 @composite("norm")
@@ -257,5 +276,5 @@ def linalg_norm(x: Any, ord: Any = None, dim: Any = None, keepdim: bool = False,
 def renorm(x: Any, p: float, dim: int, maxnorm: float) -> Any:
     """Slices along ``dim`` scaled down to a norm of at most ``maxnorm``."""
     others = [d for d in range(x.ndim) if d != dim % x.ndim]
-    size = vector_norm(x, p, others, True)
+    size = p_norm(x, p, others, True)
     return torch.where(size > maxnorm, x * (maxnorm / (size + 1e-7)), x)

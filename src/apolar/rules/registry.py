@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from apolar import series
-from apolar.jet import RULES, Jet, belongs, component_list, jets, missing, unsupported, value
+from apolar.jet import RULES, Jet, belongs, component_list, jets, missing, plain, unsupported
 from apolar.kernels import eager, reverse
 
 NAMESPACES = (torch, Tensor, F, torch.special, torch._C._nn)
@@ -67,8 +67,9 @@ def constant(*functions: Any) -> None:
     """Functions without derivative: evaluated on the values, the result is a plain tensor."""
 
     def constant_rule(jet: Jet, func: Any, *args: Any, **kwargs: Any) -> Any:
+        args, kwargs = _map_tree(plain, args), _map_tree(plain, kwargs)
         with torch.no_grad():
-            return func(*_values(args, jet), **_values(kwargs, jet))
+            return func(*args, **kwargs)
 
     _register(functions, "constant", constant_rule)
 
@@ -241,10 +242,6 @@ def opened(func: Any) -> Callable[..., Any] | None:
     )
     body.__kwdefaults__ = func.__kwdefaults__
     return body
-
-
-def _values(tree: Any, jet: Jet) -> Any:
-    return _map_tree(lambda x: value(x, jet), tree)
 
 
 def _component(x: Any, k: int, jet: Jet) -> Any:

@@ -17,12 +17,12 @@ from apolar.transforms.second import hessian
 
 @dataclass(frozen=True)
 class MixedPartials:
-    """Second derivatives ∂ₐ(∂_b f), and whether their order matters.
+    """Second derivatives ∂_b(∂ₐ f), and whether their order matters.
 
     Attributes:
-        hessian: ``(..., d, d)``; entry (a, b) is ∂/∂xₐ of ∂f/∂x_b.
+        hessian: ``(..., d, d)``; entry (a, b) is ∂/∂x_b of ∂f/∂xₐ, the newest derivative last, as in torch.func.
         violation: ``(...)``, the largest |∂ₐ∂_b f − ∂_b∂ₐ f| at each point.
-        symmetric: ``(...)``, whether the violation is zero up to the error of the limit.
+        symmetric: ``(...)``, whether all of them exist and the violation is zero up to the error of the limit.
     """
 
     hessian: Tensor
@@ -38,7 +38,7 @@ class MixedPartials:
         a, b = divmod(int(difference.argmax()), worst.shape[-1])
         return (
             f"MixedPartials: not symmetric at {broken} of {self.symmetric.numel()} points. At the worst, "
-            f"∂{a + 1}(∂{b + 1} f) = {float(worst[a, b]):.6g} but ∂{b + 1}(∂{a + 1} f) = {float(worst[b, a]):.6g}: the second "
+            f"∂{b + 1}(∂{a + 1} f) = {float(worst[a, b]):.6g} but ∂{a + 1}(∂{b + 1} f) = {float(worst[b, a]):.6g}: the second "
             f"derivatives are not continuous there, and the order of differentiation matters.\n{self.hessian}"
         )
 
@@ -84,7 +84,9 @@ def mixed_partials(f: Function) -> Function:
         joined = torch.where(differs | missing, limit, exact)
         violation = (joined - joined.mT).abs().amax((-2, -1))
         return MixedPartials(
-            joined.reshape(*batch, d, d), violation.reshape(batch), ~differs.any(-1).any(-1).reshape(batch)
+            joined.reshape(*batch, d, d),
+            violation.reshape(batch),
+            (~differs & torch.isfinite(joined)).all(-1).all(-1).reshape(batch),
         )
 
     return partials
@@ -101,21 +103,39 @@ def _each(function: Function, rows: Tensor, shape: tuple[int, ...]) -> Tensor:
     return torch.stack([function(row) for row in rows]) if len(rows) else rows.new_zeros(0, *shape)
 
 
+SCALES = (1e-2, 1e-4, 1e-6)
+"""Steps, relative to the size of the point: each entry is taken at the one where its limit is known best."""
+
+
 def _limits(f: Function, rows: Tensor) -> tuple[Tensor, Tensor]:
-    """∂ₐ(∂_b f) as the limit of central differences of the exact ∂_b f along axis a, with the error of the limit."""
-    d = rows.shape[-1]
-    step = torch.finfo(rows.dtype).eps ** (1 / 8) * (1 + rows.abs().amax(-1, keepdim=True))[:, :, None]
+    """∂_b(∂ₐ f) as the limit of central differences of the exact ∂ₐ f along axis b, with the error of the limit."""
+    digits = max(1.0, torch.finfo(rows.dtype).eps / torch.finfo(torch.float64).eps) ** (1 / 8)
+    found = [_extrapolated(f, rows, scale * digits) for scale in SCALES]
+    limit, error = (torch.stack(parts) for parts in zip(*found, strict=True))
+    error = torch.where(torch.isfinite(limit), error, torch.inf)
+    best = error.argmin(0, keepdim=True)
+    return limit.gather(0, best)[0], error.gather(0, best)[0]
+
+
+def _extrapolated(f: Function, rows: Tensor, scale: float) -> tuple[Tensor, Tensor]:
+    """Richardson's table of central differences with steps h, h/2, h/4, h/8."""
+    d, eps = rows.shape[-1], torch.finfo(rows.dtype).eps
     axes = torch.eye(d, dtype=rows.dtype, device=rows.device)
+    step = scale * (1 + rows.abs().amax(-1, keepdim=True))[:, :, None]
+    size = torch.zeros_like(step)
 
     def gradients(points: Tensor) -> Tensor:
         return _each(jacobian(lambda p: _number(f(p))), points.reshape(-1, d), (d,)).reshape(points.shape)
 
     def difference(h: Tensor) -> Tensor:
-        at = rows[:, None, :]
-        return (gradients(at + h * axes) - gradients(at - h * axes)) / (2 * h)
+        nonlocal size
+        right, left = gradients(rows[:, None, :] + h * axes), gradients(rows[:, None, :] - h * axes)
+        size = torch.maximum(size, right.abs() + left.abs())
+        return (right - left) / (2 * h)
 
     table = [difference(step / 2**k) for k in range(4)]
     for k in range(1, 4):
         previous = table
         table = [(4**k * fine - coarse) / (4**k - 1) for coarse, fine in pairwise(previous)]
-    return table[0], (table[0] - previous[-1]).abs()
+    error = (table[0] - previous[-1]).abs() + 8 * eps * size / step
+    return table[0].mT, error.mT

@@ -1,7 +1,7 @@
 # One case is one line, however long.
 # fmt: off
 # ruff: noqa: E501, E741
-"""Linear algebra: inverses, determinants, factorisations, matrix functions."""
+"""Linear algebra: linear equations, determinants, factorisations and eigenvalues, matrix functions."""
 
 from __future__ import annotations
 

@@ -54,6 +54,7 @@ NORMS = [
     case("norm -inf", lambda x: torch.norm(x, p=-float("inf"), dim=1), lambda g: separated(3, 4)(g) ** 2 + 1),
     case("norm 0 is a constant", lambda x: torch.norm(x, p=0, dim=1) * x[:, 0], X),
     case("norm nuc", lambda x: torch.norm(x, p="nuc"), normal(2, 3), tolerance=1e-7),
+    *(case(f"norm p = {p} where one vector stays 0", lambda x, p=p: torch.norm(x * torch.tensor([[1.0], [0.0], [2.0]]).double(), p=p, dim=1), X) for p in (2, 3, 0.5, -1)),
     case("linalg.norm", torch.linalg.norm, A),
     case("linalg.norm of a vector", torch.linalg.norm, normal(4)),
     case("linalg.norm ord 1 of a matrix", lambda x: torch.linalg.norm(x, 1), separated(3, 4)),
