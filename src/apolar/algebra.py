@@ -104,11 +104,11 @@ class Algebra:
 
     @cached_property
     def dual(self) -> tuple[tuple[Term, ...], ...]:
-        """The product table by its right factor: for every j the terms (k, i, cₖᵢⱼ), for reverse mode."""
+        """The product table by its left factor: for every i the terms (k, j, cₖᵢⱼ), for reverse mode."""
         terms: list[list[Term]] = [[] for _ in self.basis]
         for k, row in enumerate(self.product):
             for i, j, c in row:
-                terms[j].append((k, i, c))
+                terms[i].append((k, j, c))
         return tuple(map(tuple, terms))
 
     @cached_property
@@ -127,7 +127,7 @@ class Algebra:
         full = comb(used + self.order, self.order)
         saved = f"instead of {full}" if full > self.size else "(nothing to save)"
         return (
-            f"{self.size} components {saved} (all derivatives of order {self.order} or less in {used} "
+            f"{self.size} component{'s' * (self.size != 1)} {saved} (all derivatives of order {self.order} or less in {used} "
             f"coordinate{'s' * (used != 1)}): {', '.join(map(repr, self.basis))}"
         )
 

@@ -91,8 +91,8 @@ class Jet(torch.Tensor):
         raise unsupported(
             func,
             innermost(args, kwargs or {}),
-            "It was called where torch functions cannot be overridden: inside of torch.vmap, torch.jit or an extension. Take "
-            "torch.vmap around the evaluation, or write that part in torch functions.",
+            "It was called where torch functions cannot be overridden: inside of torch.func, torch.jit or an extension. Use "
+            "ap.grad, ap.jacobian or ap.jvp there, take torch.vmap around the evaluation, or write that part in torch functions.",
         )
 
 

@@ -184,10 +184,8 @@ NORMS: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 @pytest.mark.parametrize("name", NORMS)
-def test_norms_of_vectors_that_pass_through_zero_are_refused(name: str) -> None:
-    with pytest.raises(UnsupportedOperator, match="not differentiable") as caught:
-        second(NORMS[name], ZEROS)
-    assert name.split()[0] in str(caught.value)
+def test_norms_of_vectors_that_pass_through_zero_have_no_derivative(name: str) -> None:
+    assert not torch.isfinite(second(NORMS[name], ZEROS)).any()
 
 
 @pytest.mark.parametrize("name", NORMS)

@@ -6,7 +6,7 @@ accumulated in place.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -53,7 +53,21 @@ def divide(
 
 
 def compose(algebra: Algebra, taylor: Sequence[Any], components: Tensor) -> Tensor:
-    """φ(g) = Σₑ φₑ nᵉ with φₑ = φ⁽ᵉ⁾(g₀)/e! and n the nilpotent part of g: Faà di Bruno's formula for the algebra."""
+    """φ(g) with its components on the first axis."""
+    if not in_place(components):
+        return torch.stack(list(composed(algebra, taylor, components)))
+    out = torch.empty_like(components)
+    for k, component in enumerate(composed(algebra, taylor, components, out)):
+        if k == 0:
+            out[0] = component
+    return out
+
+
+def composed(algebra: Algebra, taylor: Sequence[Any], components: Tensor, out: Any = None) -> Iterator[Tensor]:
+    """The components of φ(g) = Σₑ φₑ nᵉ one by one, with φₑ = φ⁽ᵉ⁾(g₀)/e! and n the nilpotent part of g.
+
+    This is Faà di Bruno's formula for the algebra. All but the first are written to ``out``, where it is given.
+    """
     g = components.unbind(0)
     last = [0, *(e for e, c in enumerate(taylor) if split(c)[0])][-1]
     powers: dict[int, Mapping[int, Tensor]] = {1: {k: g[k] for k in range(1, algebra.size)}}
@@ -61,34 +75,27 @@ def compose(algebra: Algebra, taylor: Sequence[Any], components: Tensor) -> Tens
         left, right = powers[step.left], powers[step.right]
         powers[exponent] = {k: _sum_of_products(terms, left, right) for k, terms in step.terms.items()}
     value = dense(taylor[0])
-    value = value if isinstance(value, Tensor) else torch.full_like(g[0], value)
-    number, slope = split(taylor[1]) if algebra.size > 1 else (0, None)
-    if in_place(components):
-        out = torch.empty_like(components)
-        out[0] = value
-        torch.mul(components[1:], number if slope is None else slope, out=out[1:])
-        scaled = out.unbind(0)
+    yield value if isinstance(value, Tensor) else torch.full_like(g[0], value)
+    for k in range(1, algebra.size):
+        number, slope = split(taylor[1])
+        first = torch.mul(g[k], number if slope is None else slope, out=None if out is None else out[k])
         if slope is not None and number != 1:
-            out[1:] *= number
-    else:
-        scaled = (g[0], *_times(number, components[1:] if slope is None else components[1:] * slope).unbind(0))
-    parts = [
-        _accumulate(scaled[k], [(taylor[e], powers[e][k]) for e in range(2, last + 1) if k in powers[e]])
-        for k in range(1, algebra.size)
-    ]
-    return out if in_place(components) else torch.stack([value, *parts])
+            first = first.mul_(number) if in_place(first) else first * number
+        yield _accumulate(first, [(taylor[e], powers[e][k]) for e in range(2, last + 1) if k in powers[e]])
 
 
-def dual_product(algebra: Algebra, factor: Tensor, cotangent: Tensor) -> Tensor:
-    """The adjoint of h ↦ factor·h, applied to the cotangent: ḡⱼ = Σ cₖᵢⱼ factorᵢ w̄ₖ, with complex factors conjugated."""
-    factor = factor.conj()
-    f, w = factor.unbind(0), cotangent.unbind(0)
-    base = f[0] * cotangent
-    parts = [
-        _accumulate(base[j], [(Scaled(c, f[i]), w[k]) for k, i, c in terms if i])
-        for j, terms in enumerate(algebra.dual)
-    ]
-    return base if in_place(factor, cotangent) else torch.stack(parts)
+def dual_product(algebra: Algebra, factor: Iterable[Tensor], cotangent: Tensor) -> Tensor:
+    """The adjoint of h ↦ factor·h, applied to the cotangent: ḡⱼ = Σ cₖᵢⱼ factorᵢ w̄ₖ, with complex factors conjugated.
+
+    The components of the factor are taken one by one and may be made on the way.
+    """
+    factors = iter(factor)
+    base = next(factors).conj() * cotangent
+    w, totals = cotangent.unbind(0), list(base.unbind(0))
+    for i, f in enumerate(factors, start=1):
+        for k, j, c in algebra.dual[i]:
+            totals[j] = _accumulate(totals[j], [(Scaled(c, f.conj()), w[k])])
+    return base if in_place(base) else torch.stack(totals)
 
 
 def stack(components: Sequence[Any]) -> Tensor:

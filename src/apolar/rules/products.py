@@ -136,8 +136,8 @@ def pow(jet: Jet, func: Any, x: Any, y: Any) -> Any:
 def _exponential(x: Any, y: Any) -> Any:
     """exp(y log x) where x > 0. Elsewhere the value alone: a constant 0 keeps it, and others have no derivative."""
     at_x, at_y = plain(x), plain(y)
-    still = (at_x == 0) & (not isinstance(x, Jet))
-    undefined = torch.where(still, 0.0, torch.nan) * (y - at_y)
+    defined = (at_x > 0) | ((at_x == 0) & (not isinstance(x, Jet)))
+    undefined = torch.where(defined, 0.0, torch.nan) * (y - at_y)
     return torch.where(at_x > 0, torch.exp(y * torch.log(torch.where(at_x > 0, x, 1.0))), at_x**at_y + undefined)
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from apolar.errors import ShapeError
+from apolar.errors import NonFiniteError, ShapeError
+from apolar.evaluate import watched
 from apolar.transforms.first import jacobian
 from apolar.transforms.inputs import Function, tensor
 from apolar.transforms.second import hessian
@@ -58,6 +58,7 @@ def mixed_partials(f: Function) -> Function:
 
     Raises:
         ShapeError: ``f`` returns more than one number for a point.
+        NonFiniteError: neither the formula nor the limits have a value.
 
     Source: Schwarz's theorem and Peano's counterexample; Richardson extrapolation of central differences.
 
@@ -73,14 +74,15 @@ def mixed_partials(f: Function) -> Function:
         batch, d = points.shape[:-1], points.shape[-1]
         rows = points.reshape(-1, d)
         exact = _each(hessian(lambda p: _number(f(p))), rows, (d, d))
-        limit, error = _limits(f, rows)
-        scale = 1 + limit.abs()
-        converged = error < 1e-2 * scale
-        gap = (limit - limit.mT).abs()
-        differs = (
-            converged & converged.mT & (gap > 10 * (error + error.mT) + torch.finfo(rows.dtype).eps ** 0.5 * scale)
-        )
-        missing = converged & ~torch.isfinite(exact)
+        limit, error, converged = _limits(f, rows)
+        differs = converged & converged.mT & ((limit - limit.mT).abs() > 10 * (error + error.mT))
+        missing = ~torch.isfinite(exact)
+        nowhere = (missing & ~converged).flatten(1).any(1)
+        if watched(rows) and nowhere.any():
+            raise NonFiniteError(
+                f"the second derivatives do not exist at {int(nowhere.sum())} of {len(rows)} points, the first of them "
+                f"{rows[nowhere][0].tolist()}: neither the formula of f nor the limits near the point have a value there."
+            )
         joined = torch.where(differs | missing, limit, exact)
         violation = (joined - joined.mT).abs().amax((-2, -1))
         return MixedPartials(
@@ -107,35 +109,27 @@ SCALES = (1e-2, 1e-4, 1e-6)
 """Steps, relative to the size of the point: each entry is taken at the one where its limit is known best."""
 
 
-def _limits(f: Function, rows: Tensor) -> tuple[Tensor, Tensor]:
-    """∂_b(∂ₐ f) as the limit of central differences of the exact ∂ₐ f along axis b, with the error of the limit."""
-    digits = max(1.0, torch.finfo(rows.dtype).eps / torch.finfo(torch.float64).eps) ** (1 / 8)
-    found = [_extrapolated(f, rows, scale * digits) for scale in SCALES]
-    limit, error = (torch.stack(parts) for parts in zip(*found, strict=True))
-    error = torch.where(torch.isfinite(limit), error, torch.inf)
-    best = error.argmin(0, keepdim=True)
-    return limit.gather(0, best)[0], error.gather(0, best)[0]
+def _limits(f: Function, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """∂_b(∂ₐ f) as the limit of central differences of the exact ∂ₐ f along axis b, its error, and whether it exists.
 
-
-def _extrapolated(f: Function, rows: Tensor, scale: float) -> tuple[Tensor, Tensor]:
-    """Richardson's table of central differences with steps h, h/2, h/4, h/8."""
+    A limit is taken to exist where the quotients over h, h/4 and h/16 agree: beside a kink, but not at it, they do not.
+    """
     d, eps = rows.shape[-1], torch.finfo(rows.dtype).eps
+    step = eps ** (1 / 3) * (1 + rows.abs().amax(-1, keepdim=True))[:, :, None]
     axes = torch.eye(d, dtype=rows.dtype, device=rows.device)
-    step = scale * (1 + rows.abs().amax(-1, keepdim=True))[:, :, None]
-    size = torch.zeros_like(step)
 
     def gradients(points: Tensor) -> Tensor:
         return _each(jacobian(lambda p: _number(f(p))), points.reshape(-1, d), (d,)).reshape(points.shape)
 
-    def difference(h: Tensor) -> Tensor:
-        nonlocal size
-        right, left = gradients(rows[:, None, :] + h * axes), gradients(rows[:, None, :] - h * axes)
-        size = torch.maximum(size, right.abs() + left.abs())
-        return (right - left) / (2 * h)
+    def quotient(h: Tensor) -> tuple[Tensor, Tensor]:
+        """The quotient, and its rounding error."""
+        right, left = rows[:, None, :] + h * axes, rows[:, None, :] - h * axes
+        width = (right - left).sum(-1, keepdim=True)
+        after, before = gradients(right), gradients(left)
+        return (after - before) / width, 8 * eps * torch.maximum(after.abs(), before.abs()) / width
 
-    table = [difference(step / 2**k) for k in range(4)]
-    for k in range(1, 4):
-        previous = table
-        table = [(4**k * fine - coarse) / (4**k - 1) for coarse, fine in pairwise(previous)]
-    error = (table[0] - previous[-1]).abs() + 8 * eps * size / step
-    return table[0].mT, error.mT
+    (coarse, _), (middle, _), (fine, rounding) = (quotient(step / 4**k) for k in range(3))
+    error = torch.maximum((coarse - middle).abs(), (middle - fine).abs()) + rounding
+    limit = (16 * middle - coarse) / 15
+    exists = error <= eps ** (1 / 3) * limit.abs() + 2 * rounding
+    return limit.mT, error.mT, exists.mT
