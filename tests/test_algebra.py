@@ -282,10 +282,10 @@ DESCRIPTIONS: dict[str, tuple[list[Operator], str]] = {
         "5 components instead of 10 (all derivatives of order 3 or less in 2 coordinates): "
         "1, ∂x, ∂y, 1/2 ∂x², 1/6 ∂x³",
     ),
-    "one coordinate": ([dx], "2 components (nothing to save) (all derivatives of order 1 or less in 1 coordinate): 1, ∂x"),
+    "one coordinate": ([dx], "2 components and nothing to save (all derivatives of order 1 or less in 1 coordinate): 1, ∂x"),
     "all second derivatives": (
         [dx**2, dx * dy, dy**2],
-        "6 components (nothing to save) (all derivatives of order 2 or less in 2 coordinates): "
+        "6 components and nothing to save (all derivatives of order 2 or less in 2 coordinates): "
         "1, ∂x, ∂y, 1/2 ∂x², ∂x∂y, 1/2 ∂y²",
     ),
 }  # fmt: skip

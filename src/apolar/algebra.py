@@ -125,7 +125,7 @@ class Algebra:
         """
         used = sum(any(m[j] for p in self.basis for m in p.terms) for j in range(len(self.coordinates)))
         full = comb(used + self.order, self.order)
-        saved = f"instead of {full}" if full > self.size else "(nothing to save)"
+        saved = f"instead of {full}" if full > self.size else "and nothing to save"
         return (
             f"{self.size} component{'s' * (self.size != 1)} {saved} (all derivatives of order {self.order} or less in {used} "
             f"coordinate{'s' * (used != 1)}): {', '.join(map(repr, self.basis))}"

@@ -318,7 +318,7 @@ def _rows_depend(f: Callable[..., Any], points: Sequence[Tensor], batch: tuple[i
     """
     with torch.no_grad():
         before = _random_state(points)
-        plain = tree_leaves(f(*points))
+        plain = tree_leaves(f(*(x.clone() for x in points)))
         if before != _random_state(points):
             return False
         for axis, rows in enumerate(batch):

@@ -92,7 +92,7 @@ class Jet(torch.Tensor):
             func,
             innermost(args, kwargs or {}),
             "It was called where torch functions cannot be overridden: inside of torch.func, torch.jit or an extension. Use "
-            "ap.grad, ap.jacobian or ap.jvp there, take torch.vmap around the evaluation, or write that part in torch functions.",
+            "ap.grad, ap.jacobian or ap.jvp there, take torch.vmap around the evaluation, or write it in torch functions.",
         )
 
 
@@ -110,11 +110,14 @@ def innermost(args: Any, kwargs: dict[str, Any]) -> Jet:
 
 def jets(tree: Any) -> Iterator[Jet]:
     """All jets in a nest of tuples, lists and dictionaries."""
-    if isinstance(tree, Jet):
+    if type(tree) is Jet:
         yield tree
     elif isinstance(tree, (tuple, list)):
         for item in tree:
-            yield from jets(item)
+            if type(item) is Jet:
+                yield item
+            elif type(item) is not Tensor:
+                yield from jets(item)
     elif isinstance(tree, dict):
         yield from jets(list(tree.values()))
 

@@ -42,7 +42,7 @@ def residual(
             takes one argument for each, and each has shape ``(..., 1)``.
 
     Returns:
-        A decorator. What it makes is called as ``r = equation(f, points, *extra)``: f maps points ``(..., d)`` to
+        A decorator. What it makes is called as ``r = equation(f, points, *extra)``, where f maps points ``(..., d)`` to
         unknowns ``(..., k)``, extra arguments go on to the equation, and r is what it returns, with tensors in it.
 
     Raises:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -167,8 +167,11 @@ def where(condition: torch.Tensor, x: Any, y: Any) -> Series:
     return Series(coefficient)
 
 
-@dataclass(frozen=True)
-class Scaled:
+NUMBERS = frozenset({int, float, complex, bool})
+"""The types of coefficients that are the same everywhere; isinstance of tensors is slow where the answer is no."""
+
+
+class Scaled(NamedTuple):
     """number · tensor, kept apart so that a chain of numbers costs nothing."""
 
     number: float
@@ -177,9 +180,9 @@ class Scaled:
 
 def split(a: Value) -> tuple[float, torch.Tensor | None]:
     """The number and the tensor whose product a coefficient is; no tensor where it is a number."""
-    if isinstance(a, Scaled):
-        return a.number, a.tensor
-    return (1, a) if isinstance(a, torch.Tensor) else (a, None)
+    if type(a) is Scaled:
+        return a
+    return (a, None) if type(a) in NUMBERS else (1, a)
 
 
 def join(number: float, tensor: torch.Tensor | None) -> Value:
@@ -202,7 +205,8 @@ def plus(a: Value, b: Value) -> Value:
     if q == 0:
         return a
     if x is None or y is None:
-        return dense(a) + dense(b)
+        (number, tensor), shift = ((p, x), q) if y is None else ((q, y), p)
+        return shift - tensor if tensor is not None and number == -1 else dense(a) + dense(b)
     return join(p, torch.add(x, y, alpha=q / p))
 
 
@@ -216,11 +220,19 @@ def inner(pairs: Sequence[tuple[Value, Value]]) -> Value:
     """Σ a·b."""
     total: Value = 0
     for a, b in pairs:
-        total = plus(total, times(a, b))
+        total = plus_product(total, a, b)
     return total
+
+
+def plus_product(total: Value, a: Value, b: Value) -> Value:
+    """total + a·b, in one pass where all three are tensors."""
+    (t, z), (p, x), (q, y) = split(total), split(a), split(b)
+    if z is None or x is None or y is None or p * q == 0:
+        return plus(total, times(a, b))
+    return join(t, torch.addcmul(z, x, y, value=p * q / t))
 
 
 def _square(a: Series, k: int) -> Value:
     """Coefficient k of a·a: the pairs (i, k−i) and (k−i, i) counted once."""
     twice = times(2, inner([(a[i], a[k - i]) for i in range((k + 1) // 2)]))
-    return twice if k % 2 else plus(twice, times(a[k // 2], a[k // 2]))
+    return twice if k % 2 else plus_product(twice, a[k // 2], a[k // 2])

@@ -74,14 +74,14 @@ def composed(algebra: Algebra, taylor: Sequence[Any], components: Tensor, out: A
     for exponent, step in enumerate(algebra.powers[: last - 1 if last else 0], start=2):
         left, right = powers[step.left], powers[step.right]
         powers[exponent] = {k: _sum_of_products(terms, left, right) for k, terms in step.terms.items()}
-    value = dense(taylor[0])
+    overwrite, value = in_place(components), dense(taylor[0])
     yield value if isinstance(value, Tensor) else torch.full_like(g[0], value)
     for k in range(1, algebra.size):
         number, slope = split(taylor[1])
         first = torch.mul(g[k], number if slope is None else slope, out=None if out is None else out[k])
         if slope is not None and number != 1:
-            first = first.mul_(number) if in_place(first) else first * number
-        yield _accumulate(first, [(taylor[e], powers[e][k]) for e in range(2, last + 1) if k in powers[e]])
+            first = first.mul_(number) if overwrite else first * number
+        yield _accumulate(first, [(taylor[e], powers[e][k]) for e in range(2, last + 1) if k in powers[e]], overwrite)
 
 
 def dual_product(algebra: Algebra, factor: Iterable[Tensor], cotangent: Tensor) -> Tensor:
@@ -91,11 +91,11 @@ def dual_product(algebra: Algebra, factor: Iterable[Tensor], cotangent: Tensor) 
     """
     factors = iter(factor)
     base = next(factors).conj() * cotangent
-    w, totals = cotangent.unbind(0), list(base.unbind(0))
+    w, totals, overwrite = cotangent.unbind(0), list(base.unbind(0)), in_place(base)
     for i, f in enumerate(factors, start=1):
         for k, j, c in algebra.dual[i]:
-            totals[j] = _accumulate(totals[j], [(Scaled(c, f.conj()), w[k])])
-    return base if in_place(base) else torch.stack(totals)
+            totals[j] = _accumulate(totals[j], [(Scaled(c, f.conj()), w[k])], overwrite)
+    return base if overwrite else torch.stack(totals)
 
 
 def stack(components: Sequence[Any]) -> Tensor:
@@ -104,13 +104,13 @@ def stack(components: Sequence[Any]) -> Tensor:
     return torch.stack([c if isinstance(c, Tensor) else torch.full_like(like, c) for c in components])
 
 
-def _accumulate(total: Tensor, products: Iterable[tuple[Any, Tensor]]) -> Tensor:
-    """total + Σ φ·n; in place where that is allowed."""
+def _accumulate(total: Tensor, products: Iterable[tuple[Any, Tensor]], overwrite: bool) -> Tensor:
+    """total + Σ φ·n, in the memory of ``total`` where that is allowed."""
     for factor, n in products:
         number, tensor = split(factor)
         if not number:
             continue
-        if in_place(total, n):
+        if overwrite:
             total = total.add_(n, alpha=number) if tensor is None else total.addcmul_(tensor, n, value=number)
         else:
             total = (
@@ -121,7 +121,8 @@ def _accumulate(total: Tensor, products: Iterable[tuple[Any, Tensor]]) -> Tensor
 
 def _sum_of_products(terms: Sequence[Term], g: Any, h: Any) -> Tensor:
     (i, j, c), *rest = terms
-    return _accumulate(_times(c, g[i] * h[j]), [(Scaled(c, g[i]), h[j]) for i, j, c in rest])
+    first = g[i] * h[j]
+    return _accumulate(_times(c, first), [(Scaled(c, g[i]), h[j]) for i, j, c in rest], in_place(first))
 
 
 def _sum(tensors: Iterable[Tensor]) -> Tensor:

@@ -69,9 +69,14 @@ class Affine(torch.autograd.Function):
         to_components, to_weight, to_bias = ctx.needs_input_grad
         return (
             _outer(cotangent, weight.conj()) if to_components else None,
-            rows.mT @ components.flatten(0, -2).conj() if to_weight else None,
+            _product(rows, components.flatten(0, -2).conj()) if to_weight else None,
             cotangent[:1].flatten(0, -2).sum(0) if to_bias else None,
         )
+
+
+def _product(a: Tensor, b: Tensor) -> Tensor:
+    """aᵀ·b, with the thinner factor on the left, which is several times faster."""
+    return (b.mT @ a).mT if b.shape[-1] <= a.shape[-1] else a.mT @ b
 
 
 def _outer(rows: Tensor, weight: Tensor) -> Tensor:

@@ -75,7 +75,9 @@ def packed(
     f: Function, args: tuple[Any, ...], argnums: Argnums, kwargs: dict[str, Any]
 ) -> tuple[Function, Tensor, Function]:
     """``f`` as a function of one flat vector of the chosen arguments, that vector, and how to shape what follows from it."""
-    chosen = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+    chosen = tuple(argnums) if isinstance(argnums, (tuple, list)) else (argnums,)
+    if not all(isinstance(i, int) for i in chosen):
+        raise ShapeError(f"argnums is the number of an argument or a tuple of numbers, got {argnums!r}")
     if not chosen or any(not -len(args) <= i < len(args) for i in chosen):
         raise ShapeError(f"argnums={argnums} needs arguments with these numbers, got {len(args)}")
     chosen = tuple(i % len(args) for i in chosen)
