@@ -295,7 +295,7 @@ def _network() -> Iterator[Answer]:
             tolerance=1e-10,
             reference="nested autograd.grad",
             shown=(f"{1000 * seconds:.0f} ms", f"{1000 * nested:.0f} ms"),
-            note=f"{equation.name}: {ap.algebra(*equation.operators[-3:]).describe()}",
+            note=f"The plan, {equation.name}:\n{ap.plan(net, points, *equation.operators)}",
         )
 
 
