@@ -58,7 +58,8 @@ class Elementwise:
                 return self.function(dense(z[0]), *parameters, **options)
             if not slope:
                 slope.append(constant(self.derivative(y, z, *parameters, **options)))  # type: ignore[misc]
-            terms = [(slope[0][i], times(k - i, z[k - i])) for i in range(k)]
+            first = 0 if z.degree is None else max(0, k - z.degree)
+            terms = [(slope[0][i], times(k - i, z[k - i])) for i in range(first, k)]
             return times(1 / k, inner(terms))
 
         return Series(coefficient)
@@ -69,10 +70,10 @@ FUNCTIONS: dict[Any, Callable[..., Series]] = {}
 
 
 class Series:
-    """A power series Σ cₖ sᵏ; ``series[k]`` is cₖ."""
+    """A power series Σ cₖ sᵏ; ``series[k]`` is cₖ, and 0 beyond the degree where there is one."""
 
-    def __init__(self, coefficient: Callable[[Series, int], Value]) -> None:
-        self._coefficient = coefficient
+    def __init__(self, coefficient: Callable[[Series, int], Value], degree: int | None = None) -> None:
+        self._coefficient, self.degree = coefficient, degree
         self._known: list[Value] = []
         self.functions: dict[Any, Any] = {}
 
@@ -143,12 +144,12 @@ class Series:
 
 def variable(x: torch.Tensor) -> Series:
     """x + s."""
-    return Series(lambda _, k: x if k == 0 else int(k == 1))
+    return Series(lambda _, k: x if k == 0 else int(k == 1), degree=1)
 
 
 def constant(c: Any) -> Series:
     """c itself, as a series; a series stays what it is."""
-    return c if isinstance(c, Series) else Series(lambda _, k: c if k == 0 else 0)
+    return c if isinstance(c, Series) else Series(lambda _, k: c if k == 0 else 0, degree=0)
 
 
 def where(condition: torch.Tensor, x: Any, y: Any) -> Series:
