@@ -594,3 +594,9 @@ def test_the_trial_leaves_the_state_of_a_module_alone() -> None:
         ap.evaluate(net, X, dx)
     changed = [k for k, v in net.state_dict().items() if not torch.equal(v, before[k])]
     assert set(changed) <= {"1.running_mean", "1.running_var", "1.num_batches_tracked"}
+
+
+@pytest.mark.parametrize("points", [torch.zeros(3, 2), torch.ones(3, 2), torch.full((3, 2), 0.3)], ids=str)
+def test_equal_points_do_not_hide_rows_that_mix(points: Tensor) -> None:
+    with pytest.raises(ap.RowCouplingError):
+        ap.evaluate(lambda p: p * p.sum(0), points, dx)

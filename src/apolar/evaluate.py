@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from numbers import Real
@@ -269,7 +270,7 @@ def _bound(
 # -------------------------------------------------------------------------------------------------------------- row by row
 
 _independent: weakref.WeakKeyDictionary[Any, set[Any]] = weakref.WeakKeyDictionary()
-"""Functions seen to treat rows independently: for how many batch axes of how many, with which modules in training."""
+"""Functions seen to treat rows independently: for which batch shapes of how many axes, with which modules in training."""
 
 
 def check_rows(f: Callable[..., Any], points: Sequence[Tensor], output: Any, batch: tuple[int, ...]) -> None:
@@ -283,7 +284,7 @@ def check_rows(f: Callable[..., Any], points: Sequence[Tensor], output: Any, bat
             )
     if not watched(*points) or all(n < 2 for n in batch):
         return
-    trial = (len(batch), points[0].ndim, _modes(f))
+    trial = (batch, points[0].ndim, _modes(f))
     try:
         seen = _independent.setdefault(f, set())
     except TypeError:
@@ -318,20 +319,33 @@ def _rows_depend(f: Callable[..., Any], points: Sequence[Tensor], batch: tuple[i
     """
     with torch.no_grad():
         before = _random_state(points)
+        points = [_generic(x, batch) for x in points]
         plain = tree_leaves(f(*(x.clone() for x in points)))
         if before != _random_state(points):
             return False
         for axis, rows in enumerate(batch):
             for moved, kept in _halves(rows):
-                index = torch.arange(rows, device=points[0].device)
-                index[moved] = index[kept][-1]
-                changed = tree_leaves(f(*(x.index_select(axis, index) for x in points)))
+                changed = tree_leaves(f(*(_moved(x, axis, moved) for x in points)))
                 for a, b in zip(plain, changed, strict=True):
                     still = slice(kept.start, kept.stop)
                     a, b = a.movedim(axis, 0)[still], b.movedim(axis, 0)[still]
                     if not torch.allclose(a, b, rtol=1e-4, atol=1e-5 * _scale(a), equal_nan=True):
                         return True
     return False
+
+
+def _generic(x: Tensor, batch: tuple[int, ...]) -> Tensor:
+    """Points nearby that all differ, drawn towards ½ so that those between 0 and 1 stay there."""
+    shift = torch.linspace(0.05, 0.09, math.prod(batch), dtype=x.real.dtype, device=x.device)
+    return 0.9 * x + shift.reshape(*batch, *(1,) * (x.ndim - len(batch)))
+
+
+def _moved(x: Tensor, axis: int, rows: slice) -> Tensor:
+    """The points with some rows elsewhere: in reverse order, and drawn towards ½ once more."""
+    x = x.clone()
+    some = x.movedim(axis, 0)[rows]
+    some.copy_(0.9 * some.flip(0) + 0.05)
+    return x
 
 
 def _halves(rows: int) -> list[tuple[slice, slice]]:

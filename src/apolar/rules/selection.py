@@ -40,20 +40,36 @@ linear(
 )
 
 
-@composite("maximum", "fmax")
+@composite("maximum")
 def maximum(x: Any, y: Any) -> Any:
     return torch.where(x > y, x, torch.where(x < y, y, 0.5 * (x + y)))
 
 
-@composite("minimum", "fmin")
+@composite("minimum")
 def minimum(x: Any, y: Any) -> Any:
     return torch.where(x < y, x, torch.where(x > y, y, 0.5 * (x + y)))
 
 
+def _without_nan(x: Any, y: Any) -> tuple[Any, Any]:
+    """Each with the other in place of its NaN."""
+    y = torch.where(torch.isnan(y), x, y)
+    return torch.where(torch.isnan(x), y, x), y
+
+
+@composite("fmax")
+def fmax(x: Any, y: Any) -> Any:
+    return maximum(*_without_nan(x, y))
+
+
+@composite("fmin")
+def fmin(x: Any, y: Any) -> Any:
+    return minimum(*_without_nan(x, y))
+
+
 @composite("clamp", "clip")
 def clamp(x: Any, min: Any = None, max: Any = None) -> Any:
-    x = x if min is None else torch.where(x < min, min, x)
-    return x if max is None else torch.where(x > max, max, x)
+    x = x if min is None else torch.where((x >= min) | torch.isnan(x), x, min)
+    return x if max is None else torch.where((x <= max) | torch.isnan(x), x, max)
 
 
 @composite("clamp_min")
