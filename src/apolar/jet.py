@@ -158,6 +158,11 @@ def component_list(x: Any, jet: Jet) -> list[Any]:
     return [x.components[k] for k in range(size)] if belongs(x, jet) else [x] + [0] * (size - 1)
 
 
+def constant_components(x: Tensor, jet: Jet) -> Tensor:
+    """The stacked components of a constant: its value, and zeros."""
+    return torch.cat([x.unsqueeze(0), x.new_zeros(jet.algebra.size - 1, *x.shape)])
+
+
 def unsupported(func: Any, jet: Jet, reason: str = "") -> UnsupportedOperator:
     """The error for a function that cannot be lifted: its name, the order and the line of user code."""
     attribute = isinstance(getattr(func, "__self__", None), types.GetSetDescriptorType)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from apolar.errors import DetachedError
-from apolar.jet import Jet, belongs, unsupported, user_line
+from apolar.jet import Jet, belongs, constant_components, unsupported, user_line
 from apolar.rules.registry import constant, rule
 
 ATTRIBUTES = (
@@ -98,4 +98,4 @@ def as_jet(jet: Jet, value: Tensor) -> Any:
     """A constant of jet's evaluation; integers stay plain tensors."""
     if not (value.is_floating_point() or value.is_complex()):
         return value
-    return jet.like(torch.cat([value.unsqueeze(0), value.new_zeros(jet.algebra.size - 1, *value.shape)]))
+    return jet.like(constant_components(value, jet))

@@ -14,7 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from apolar.jet import Jet, belongs, component_list, jets, unsupported
+from apolar.jet import Jet, belongs, component_list, constant_components, jets, unsupported
+from apolar.rules.products import align
 from apolar.rules.registry import apply_linear, composite, linear, overwrite, rule, stacked
 
 
@@ -109,9 +110,7 @@ def movedim(x: Tensor, source: Any, destination: Any) -> Tensor:
 @rule("expand", "broadcast_to", kind="linear")
 def expand(jet: Jet, func: Any, x: Jet, *shape: Any, **named: Any) -> Jet:
     shape = flat(shape or (named.get("size", named.get("shape")),))
-    missing = len(shape) - x.ndim
-    components = x.components.reshape(x.components.shape[:1] + (1,) * missing + x.components.shape[1:])
-    return jet.like(components.expand(-1, *shape))
+    return jet.like(align(x, len(shape)).expand(-1, *shape))
 
 
 @composite("expand_as")
@@ -275,20 +274,15 @@ def cat(jet: Jet, func: Any, tensors: Any, dim: int = 0, **named: Any) -> Jet:
     """Tensors of shape (0,) are left out, as in torch, where the others have more axes."""
     longest = max(tensors, key=lambda x: x.ndim)
     tensors = [x for x in tensors if x.shape != (0,)] or [longest]
-    parts = [x.components if belongs(x, jet) else _constant(x, jet) for x in tensors]
+    parts = [x.components if belongs(x, jet) else constant_components(x, jet) for x in tensors]
     dtype = functools.reduce(torch.promote_types, (x.dtype for x in tensors))
     return jet.like(torch.cat([part.to(dtype) for part in parts], axis(parts[0], dim)))
 
 
 @rule("stack", kind="linear")
 def stack(jet: Jet, func: Any, tensors: Any, dim: int = 0) -> Jet:
-    parts = [x.components if belongs(x, jet) else _constant(x, jet) for x in tensors]
+    parts = [x.components if belongs(x, jet) else constant_components(x, jet) for x in tensors]
     return jet.like(torch.stack(parts, dim + 1 if dim >= 0 else dim))
-
-
-def _constant(x: Tensor, jet: Jet) -> Tensor:
-    """The stacked components of a constant."""
-    return torch.cat([x.unsqueeze(0), x.new_zeros(jet.algebra.size - 1, *x.shape)])
 
 
 # ---------------------------------------------------------------------------------------------------- dtype and device
