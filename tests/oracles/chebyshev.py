@@ -41,21 +41,23 @@ def tables(nodes: int, order: int) -> tuple[Tensor, Tensor, Tensor]:
 def sample(g: Callable[[float], Tensor], rung: tuple[float, int], order: int) -> list[Estimate]:
     """The derivatives of g at 0 of orders 0 to ``order`` from one set of nodes.
 
-    Coefficients after the last one above the rounding noise are dropped: they would only add noise times mᵏ.
+    Coefficients after the last one above the rounding noise are dropped: they would only add noise times mᵏ. Where the last
+    ones are above it, the series goes on, and their size tells what is missing.
     """
     radius, nodes = rung
     x, to_coefficients, at_zero = tables(nodes, order)
     values = real(torch.stack([g(radius * float(node)) for node in x])).double()
     coefficients = to_coefficients @ values
-    kept = 1
-    if values.numel():
-        size = coefficients.abs().amax(1)
-        above = (~(size <= NOISE * size.max())).nonzero()
-        kept = int(above[-1]) + 1 if len(above) else 1
+    size = coefficients.abs()
+    above = size > NOISE * torch.nan_to_num(size.amax(), nan=torch.inf) if size.numel() else size > 0
+    rows = above.any(1).nonzero()
+    kept = int(rows[-1]) + 1 if len(rows) else 1
     powers = radius ** -torch.arange(order + 1, dtype=torch.float64)
-    at_zero = powers[:, None] * at_zero[:, :kept]
-    rounding = ladder.rounding(values) * (at_zero @ to_coefficients[:kept]).norm(dim=1)
-    return [Estimate(d, float(e)) for d, e in zip(at_zero @ coefficients[:kept], rounding)]
+    at_zero = powers[:, None] * at_zero
+    found = at_zero[:, :kept] @ coefficients[:kept]
+    rounding = ladder.rounding(values) * (at_zero[:, :kept] @ to_coefficients[:kept]).norm(dim=1)
+    missing = 0.05 * (size * above)[-3:].amax(0) * at_zero.abs().amax(1, keepdim=True)  # the next ones are smaller
+    return [Estimate(d, r + m) for d, r, m in zip(found, rounding, torch.nan_to_num(missing, nan=torch.inf))]
 
 
 def derivatives(

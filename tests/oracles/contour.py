@@ -29,8 +29,9 @@ def sample(g: Callable[[complex], Tensor], rung: tuple[float, int], order: int) 
     values = torch.stack([g(radius * complex(z)) for z in circle]).to(torch.complex128)
     factors = [factorial(k) / radius**k for k in range(order + 1)]
     return [
-        Estimate((factor / points * (circle.conj() ** k @ values)).real, factor * ladder.rounding(values) / points**0.5)
+        Estimate(d, torch.full_like(d, factor * ladder.rounding(values) / points**0.5))
         for k, factor in enumerate(factors)
+        for d in [(factor / points * (circle.conj() ** k @ values)).real]
     ]
 
 

@@ -39,4 +39,4 @@ def jet_gradient(f: Function, x: Point, v: Direction, w: Direction, index: Index
     if not value.requires_grad:
         return torch.zeros((), dtype=torch.float64)
     gradients = torch.autograd.grad(value, wanted, materialize_grads=True)
-    return sum((g * d).sum() for g, d in zip(gradients, (d for d in w if d is not None)))  # type: ignore[return-value]
+    return sum((g * d.conj()).real.sum() for g, d in zip(gradients, (d for d in w if d is not None)))  # type: ignore[return-value]

@@ -18,11 +18,14 @@ Rung = TypeVar("Rung")
 Sampler = Callable[[Callable[[complex], Tensor], Rung, int], list[Estimate]]
 """(g, rung, order) → the derivatives of g at 0 of orders 0 to order, each with the rounding error of its samples."""
 
+ENOUGH = 1e-9
+"""An error, relative to the largest entry, at which no further radius is tried."""
+
 EPSILON = torch.finfo(torch.float64).eps
 
 
 def climb(sampler: Sampler[Rung], rungs: Sequence[Rung], g: Callable[[complex], Tensor], order: int) -> list[Estimate]:
-    """Derivatives of g of orders 0 to ``order``, each from the neighbouring rungs that agree best."""
+    """Derivatives of g of orders 0 to ``order``, each entry from the neighbouring rungs that agree best there."""
     best: list[Estimate] = []
     previous: list[Estimate] = []
     for rung in rungs:
@@ -32,20 +35,25 @@ def climb(sampler: Sampler[Rung], rungs: Sequence[Rung], g: Callable[[complex], 
             previous = []
             continue
         if previous:
-            pairs = [Estimate(p.value, max(p.error, distance(p.value, c.value))) for p, c in zip(previous, current)]
-            best = [min(b, p, key=lambda e: e.error) for b, p in zip(best, pairs)] if best else pairs
-            if all(pair.error <= 3 * p.error < torch.inf for pair, p in zip(pairs, previous)):
-                break  # agreement to rounding: a smaller radius only rounds more
+            pairs = [Estimate(p.value, p.error.maximum(distance(p.value, c.value))) for p, c in zip(previous, current)]
+            best = [closer(b, p) for b, p in zip(best, pairs)] if best else pairs
+            if all(bool((e.error <= ENOUGH * scale(e.value)).all()) for e in best):
+                break
         previous = current
     if not best:
         raise ArithmeticError("the function could not be sampled at two neighbouring radii")
     return best
 
 
-def distance(a: Tensor, b: Tensor) -> float:
-    """The largest difference of two entries; infinite where one is not a number."""
-    difference = (a - b).abs()
-    return 0.0 if not difference.numel() else float(torch.nan_to_num(difference.max(), nan=torch.inf))
+def closer(a: Estimate, b: Estimate) -> Estimate:
+    """Entry by entry the estimate with the smaller error."""
+    better = a.error <= b.error
+    return Estimate(torch.where(better, a.value, b.value), torch.where(better, a.error, b.error))
+
+
+def distance(a: Tensor, b: Tensor) -> Tensor:
+    """The difference, entry by entry; infinite where one is not a number."""
+    return torch.nan_to_num((a - b).abs(), nan=torch.inf)
 
 
 def rounding(samples: Tensor) -> float:

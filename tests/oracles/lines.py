@@ -22,10 +22,10 @@ INDICES: tuple[Index, ...] = ((1, 0), (2, 0), (3, 0), (4, 0), (1, 1), (2, 1))
 
 
 class Estimate(NamedTuple):
-    """A derivative from a reference, and how far two runs of the reference differ (largest entry)."""
+    """A derivative from a reference, and how far two runs of the reference differ, entry by entry."""
 
     value: Tensor
-    error: float
+    error: Tensor
 
 
 def leaves(output: Any) -> list[Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .lines import Direction, Function, Index, Point, flat
+from .lines import Direction, Function, Index, Point, flat, real
 
 
 def derivative(f: Function, x: Point, v: Direction, w: Direction, index: Index, c: Tensor) -> Tensor:
@@ -20,7 +20,7 @@ def derivative(f: Function, x: Point, v: Direction, w: Direction, index: Index, 
         p = p if a is None else p + s * a
         return p if b is None else p + t * b
 
-    g = c @ flat(f(*map(moved, x, v, w)))
+    g = c @ real(flat(f(*map(moved, x, v, w))))
     for symbol, order in zip((s, t), index):
         for _ in range(order):
             if not g.requires_grad:

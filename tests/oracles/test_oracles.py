@@ -40,7 +40,7 @@ def test_exponential(oracle: Function) -> None:
     found = oracle(lambda x: torch.exp((a.to(x.dtype) * x).sum()), [x], [v], [w])
     for (i, j), (value, error) in found.items():
         exact = (a @ v) ** i * (a @ w) ** j * torch.exp(a @ x)
-        assert abs(value.item() - exact.item()) <= max(1e-11, 20 * error)
+        assert abs(value.item() - exact.item()) <= max(1e-11, 20 * error.item())
         assert error < 1e-8
 
 
@@ -52,7 +52,7 @@ def test_agrees_with_mpmath(oracle: Function, name: str) -> None:
     found = oracle(getattr(torch, name), [x], [torch.ones_like(x)], [None], [(k, 0) for k in range(1, 5)])
     for (k, _), (value, error) in found.items():
         expected = torch.tensor([series.derivatives(exact, p, k)[k] for p in x.tolist()], dtype=torch.float64)
-        assert (value - expected).abs().max() <= max(1e-11, 20 * error)
+        assert ((value - expected).abs() <= (20 * error).clamp(min=1e-11)).all()
 
 
 def test_errors_are_not_underestimated_near_a_singularity() -> None:
@@ -72,7 +72,7 @@ def test_contour_agrees_with_chebyshev(case: Case) -> None:
     other = chebyshev.derivatives(case.function, case.point(), *case.directions())
     for index, (value, error) in reference(case).items():
         difference = (value - other[index].value).abs().max().item() if value.numel() else 0.0
-        assert difference <= 1e-9 * scale(value) + 20 * (error + other[index].error)
+        assert difference <= 1e-9 * scale(value) + 20 * float((error + other[index].error).max())
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_nested_reverse_mode_agrees_with_chebyshev(name: str) -> None:
     for index, (value, error) in reference(case).items():
         c = cotangent(case, value.numel())
         found = nested_reverse.derivative(case.function, case.point(), *case.directions(), index, c)
-        assert abs(found - c @ value) <= 1e-8 * scale(value) + 20 * value.numel() * error
+        assert abs(found - c @ value) <= 1e-8 * scale(value) + 20 * (c.abs() @ error)
 
 
 def layer_norm(x: torch.Tensor) -> torch.Tensor:

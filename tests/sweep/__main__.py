@@ -1,0 +1,1 @@
+"""``python -m tests.sweep``: every sample of every operator; what is not verified is printed."""

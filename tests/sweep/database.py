@@ -1,0 +1,110 @@
+"""PyTorch's own database of operators with sample inputs, as functions of the tensors that may move.
+
+Nobody here wrote it: ``torch.testing._internal.common_methods_invocations.op_db``, 702 entries in PyTorch 2.13, of which
+531 can be differentiated twice in float64.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._pytree import tree_flatten, tree_unflatten
+
+from tests.oracles.lines import Function
+
+DTYPES = (torch.float64, torch.complex128)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A call of an operator.
+
+    Attributes:
+        entry: the name of the operator in the database.
+        number: counts the samples of the entry and dtype.
+        dtype: of the moving tensors.
+        function: the operator as a function of the moving tensors; a random one draws the same numbers at every call.
+        inputs: the moving tensors.
+        variants: the same call as a method, in place, and as an operator, where they exist.
+    """
+
+    entry: str
+    number: int
+    dtype: torch.dtype
+    function: Function = field(repr=False)
+    inputs: tuple[Tensor, ...] = field(repr=False)
+    variants: dict[str, Function] = field(repr=False)
+
+    def __str__(self) -> str:
+        return f"{self.entry}[{self.number}, {str(self.dtype).removeprefix('torch.')}]"
+
+    def directions(self) -> tuple[list[Tensor], list[Tensor]]:
+        """Two random directions, the same in every run, with entries of absolute value at most 1."""
+        generator = torch.Generator().manual_seed(zlib.crc32(str(self).encode()))
+
+        def direction(x: Tensor) -> Tensor:
+            parts = (2 if x.is_complex() else 1, *x.shape)
+            uniform = 2 * torch.rand(parts, generator=generator, dtype=torch.float64) - 1
+            return torch.complex(*uniform) / 2**0.5 if x.is_complex() else uniform[0]
+
+        return [direction(x) for x in self.inputs], [direction(x) for x in self.inputs]
+
+
+@cache
+def entries() -> dict[str, Any]:
+    """The differentiable operators by name: twice, in float64."""
+    with contextlib.redirect_stderr(io.StringIO()):
+        from torch.testing._internal.common_methods_invocations import op_db
+    return {
+        op.name + (f".{op.variant_test_name}" if op.variant_test_name else ""): op
+        for op in op_db
+        if op.supports_autograd and op.supports_gradgrad and torch.float64 in op.dtypes
+    }
+
+
+def samples(entry: str, dtype: torch.dtype = torch.float64) -> Iterator[Sample]:
+    """Every sample input of an operator with something to differentiate."""
+    op = entries()[entry]
+    if dtype not in op.dtypes:
+        return
+    torch.manual_seed(zlib.crc32(entry.encode()))
+    for number, sample in enumerate(list(op.sample_inputs("cpu", dtype, requires_grad=True))):
+        leaves, tree = tree_flatten((sample.input, tuple(sample.args), dict(sample.kwargs)))
+        moving = [k for k, leaf in enumerate(leaves) if isinstance(leaf, Tensor) and leaf.requires_grad]
+        if not moving:
+            continue
+        leaves = [leaf.detach() if isinstance(leaf, Tensor) else leaf for leaf in leaves]
+
+        def as_function(call: Callable[..., Any], leaves: list[Any] = leaves, tree: Any = tree, moving: list[int] = moving, processed: Any = sample.output_process_fn_grad) -> Function:
+            def function(*inputs: Tensor) -> Any:
+                given = list(leaves)
+                for k, x in zip(moving, inputs):
+                    given[k] = x
+                first, args, kwargs = tree_unflatten(given, tree)
+                torch.manual_seed(0)
+                return processed(call(first, *args, **kwargs))
+
+            return function
+
+        variants = {
+            "method": op.get_method(),
+            "in place": op.get_inplace(),
+            "operator": op.get_operator(),
+            "in-place operator": op.get_inplace_operator(),
+        }
+        yield Sample(
+            entry,
+            number,
+            dtype,
+            as_function(op.get_op()),
+            tuple(leaves[k] for k in moving),
+            {name: as_function(call) for name, call in variants.items() if call is not None},
+        )
