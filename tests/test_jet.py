@@ -296,7 +296,6 @@ def _(x: Tensor) -> Tensor:
 
 UNSUPPORTED: dict[str, tuple[Callable[[Tensor], Any], str]] = {
     "an operator of the user": (unknown, "unknown"),
-    "an ATen operator": (torch.ops.aten.igamma.default, "igamma"),
     "out=": (lambda x: torch.sin(x, out=torch.empty_like(X)), "sin"),
     "requires_grad_": (lambda x: x.requires_grad_(), "requires_grad_"),
     "torch.autograd.grad": (lambda x: torch.autograd.grad(x.sum(), x), "grad"),

@@ -14,6 +14,7 @@ from apolar.errors import (
     OperatorError,
     RowCouplingError,
     ShapeError,
+    SingularPoint,
     UnsupportedOperator,
     VerificationError,
 )

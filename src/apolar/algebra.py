@@ -116,6 +116,13 @@ class Algebra:
         """The product table of a jet with itself."""
         return tuple(_merge_symmetric(terms) for terms in self.product)
 
+    @cached_property
+    def path(self) -> tuple[tuple[Monomial, float], ...]:
+        """Polynomials eₖ(ξ) = c ξᵅ dual to the basis, pᵢ(∂)eₖ(0) = δᵢₖ, as (α, c): a jet stands for the path Σₖ xₖ eₖ(ξ)."""
+        return tuple(
+            (pivot, float(1 / (_factorial(pivot) * p.terms[pivot]))) for p, pivot in zip(self.basis, self.pivots)
+        )
+
     def describe(self) -> str:
         """The components in words, and what they save against all derivatives up to the same order.
 

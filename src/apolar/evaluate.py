@@ -23,6 +23,7 @@ from apolar.errors import (
     RowCouplingError,
     ShapeError,
 )
+from apolar.finite import checked
 from apolar.jet import Jet, new_level
 from apolar.operators import Coordinates, Operator
 
@@ -36,6 +37,7 @@ def evaluate(
     *operators: Operator | float,
     directions: Mapping[str, Tensor] | None = None,
     chunk_size: int | None = None,
+    check_finite: bool = False,
 ) -> Any:
     """Differential operators of ``f`` at many points, exactly, in one forward pass.
 
@@ -47,6 +49,8 @@ def evaluate(
         operators: what to evaluate; the number 1 stands for the value of ``f`` itself.
         directions: binds every symbol by name to a direction field that broadcasts against the points, instead of to an axis.
         chunk_size: how many rows of the first axis to take at a time; all by default.
+        check_finite: whether to look at every function that ``f`` calls: is it at a point where it has no derivative, or not a
+            finite one?
 
     Returns:
         For every operator a tensor of the shape that ``f`` returns, as a tuple; for a single operator the tensor itself.
@@ -57,6 +61,7 @@ def evaluate(
         RowCouplingError: ``f`` mixes rows.
         UnsupportedOperator: ``f`` calls something without a rule.
         FunctionError: ``f`` fails, or returns something that is not a tensor.
+        SingularPoint: with ``check_finite``, a function that ``f`` calls has no finite derivative at a point.
 
     Source: docs/mathematics.md.
 
@@ -80,26 +85,33 @@ def evaluate(
     else:
         seeds = _axes(tensors, coordinates)
     if chunk_size is None:
-        results = push(f, tensors, seeds, wanted)
+        results = push(f, tensors, seeds, wanted, check_finite)
         check_rows(f, tensors, results[0], batch)
     else:
-        results = _in_chunks(f, tensors, seeds, wanted, chunk_size, batch)
+        results = _in_chunks(f, tensors, seeds, wanted, chunk_size, batch, check_finite)
     return results[0] if len(results) == 1 else tuple(results)
 
 
 @torch.compiler.disable(reason="apolar looks functions up by name; a compiler around it sees plain tensors only")
 def push(
-    f: Callable[..., Any], points: Sequence[Tensor], seeds: Sequence[Directions], operators: Sequence[Operator]
+    f: Callable[..., Any],
+    points: Sequence[Tensor],
+    seeds: Sequence[Directions],
+    operators: Sequence[Operator],
+    check_finite: bool = False,
 ) -> list[Any]:
     """The operators of ``f`` at ``points``, where point k moves along ``seeds[k]``; f may mix all entries."""
     over = algebra(*operators)
     level = new_level()
-    output = run(f, [lift(over, x, moves, level) for x, moves in zip(points, seeds, strict=True)], points)
+    inputs = [lift(over, x, moves, level, check_finite) for x, moves in zip(points, seeds, strict=True)]
+    output = run(f, inputs, points)
     return [tree_map(lambda y, p=p: read(over, y, p, level), output) for p in operators]
 
 
-def lift(over: Algebra, value: Tensor, directions: Directions, level: int | None = None) -> Jet:
-    """The jet of a point that moves along ``directions``, one for each symbol."""
+def lift(
+    over: Algebra, value: Tensor, directions: Directions, level: int | None = None, check_finite: bool = False
+) -> Jet:
+    """The jet of a point that moves along ``directions``, one for each symbol; checked inside of a checked one too."""
     components: list[Tensor | None] = [value] + [None] * (over.size - 1)
     for symbol, direction in enumerate(directions):
         if direction is not None:
@@ -109,7 +121,8 @@ def lift(over: Algebra, value: Tensor, directions: Directions, level: int | None
                 components[i] = step if so_far is None else so_far + step
     zero = torch.zeros_like(value)
     stacked = torch.stack([zero if c is None else c.to(value.dtype).expand_as(value) for c in components])
-    return Jet(stacked, over, new_level() if level is None else level, torch.is_grad_enabled())
+    check = checked if check_finite else value.checked if isinstance(value, Jet) else None
+    return Jet(stacked, over, new_level() if level is None else level, torch.is_grad_enabled(), check)
 
 
 def read(over: Algebra, output: Tensor, operator: Operator, level: int) -> Tensor:
@@ -372,6 +385,7 @@ def _in_chunks(
     operators: Sequence[Operator],
     size: int,
     batch: tuple[int, ...],
+    check_finite: bool,
 ) -> list[Any]:
     """Rows of the first axis, some at a time."""
     if size < 1 or not batch:
@@ -383,7 +397,7 @@ def _in_chunks(
         rows = slice(start, start + size)
         moving = [[None if v is None else v[rows] for v in moves] for moves in seeds]
         some = [x[rows] for x in points]
-        results = push(f, some, moving, operators)
+        results = push(f, some, moving, operators, check_finite)
         check_rows(f, some, results[0], (some[0].shape[0], *batch[1:]))
         parts.append(results)
     return [tree_map(lambda *pieces: torch.cat(pieces), *column) for column in zip(*parts, strict=True)]

@@ -46,6 +46,7 @@ class Jet(torch.Tensor):
         algebra: what the components mean.
         level: which evaluation the jet belongs to. The components may themselves be jets of an evaluation around it.
         recorded: whether gradients were on when the evaluation began.
+        checked: calls the rules and looks at what they take and give; None where they are simply called.
         frozen: that memory is shared in a way that in-place operations could not respect.
     """
 
@@ -53,12 +54,20 @@ class Jet(torch.Tensor):
     algebra: Algebra
     level: int
     recorded: bool
+    checked: Callable[..., Any] | None
     frozen: bool = False
 
     @staticmethod
-    def __new__(cls, components: Tensor, algebra: Algebra, level: int, recorded: bool = False) -> Jet:
+    def __new__(
+        cls,
+        components: Tensor,
+        algebra: Algebra,
+        level: int,
+        recorded: bool = False,
+        checked: Callable[..., Any] | None = None,
+    ) -> Jet:
         jet = Tensor._make_wrapper_subclass(cls, components.shape[1:], dtype=components.dtype, device=components.device)
-        jet.components, jet.algebra, jet.level, jet.recorded = components, algebra, level, recorded
+        jet.components, jet.algebra, jet.level, jet.recorded, jet.checked = components, algebra, level, recorded, checked
         return jet
 
     @property
@@ -68,7 +77,7 @@ class Jet(torch.Tensor):
 
     def like(self, components: Tensor) -> Jet:
         """A jet of the same evaluation."""
-        return Jet(components, self.algebra, self.level, self.recorded)
+        return Jet(components, self.algebra, self.level, self.recorded, self.checked)
 
     @classmethod
     def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -78,7 +87,7 @@ class Jet(torch.Tensor):
             raise unsupported(func, jet, "Leave out the argument `out` and use the result.")
         args = (*args, *(kwargs.pop(name) for name in POSITIONAL if name in kwargs))
         rule = RULES.get(func) or RULES[missing]
-        result = rule(jet, func, *args, **kwargs)
+        result = (rule if jet.checked is None else jet.checked)(jet, func, *args, **kwargs)
         if jet.recorded and not torch.is_grad_enabled() and any(True for _ in jets(result)):
             raise DetachedError(
                 f"the function switches gradients off, and with them derivatives would be lost{user_line()}. Leave out "
@@ -88,12 +97,9 @@ class Jet(torch.Tensor):
 
     @classmethod
     def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # type: ignore[override]
-        raise unsupported(
-            func,
-            innermost(args, kwargs or {}),
-            "It was called where torch functions cannot be overridden: inside of torch.func, torch.jit or an extension. Use "
-            "ap.grad, ap.jacobian or ap.jvp there, take torch.vmap around the evaluation, or write it in torch functions.",
-        )
+        """The same for ATen operators that are reached below: in torch.func, in torch.jit, or as parts of a composite."""
+        with torch.overrides.enable_reentrant_dispatch(), torch._C._EnableTorchFunction():
+            return cls.__torch_function__(func, types, args, kwargs)
 
 
 def missing() -> None:

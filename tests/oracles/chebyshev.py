@@ -48,8 +48,8 @@ def sample(g: Callable[[float], Tensor], rung: tuple[float, int], order: int) ->
     x, to_coefficients, at_zero = tables(nodes, order)
     values = real(torch.stack([g(radius * float(node)) for node in x])).double()
     coefficients = to_coefficients @ values
-    size = coefficients.abs()
-    above = size > NOISE * torch.nan_to_num(size.amax(), nan=torch.inf) if size.numel() else size > 0
+    size = torch.nan_to_num(coefficients.abs(), nan=0.0, posinf=0.0)
+    above = size > NOISE * size.amax() if size.numel() else size > 0
     rows = above.any(1).nonzero()
     kept = int(rows[-1]) + 1 if len(rows) else 1
     powers = radius ** -torch.arange(order + 1, dtype=torch.float64)
@@ -57,7 +57,7 @@ def sample(g: Callable[[float], Tensor], rung: tuple[float, int], order: int) ->
     found = at_zero[:, :kept] @ coefficients[:kept]
     rounding = ladder.rounding(values) * (at_zero[:, :kept] @ to_coefficients[:kept]).norm(dim=1)
     missing = 0.05 * (size * above)[-3:].amax(0) * at_zero.abs().amax(1, keepdim=True)  # the next ones are smaller
-    return [Estimate(d, r + m) for d, r, m in zip(found, rounding, torch.nan_to_num(missing, nan=torch.inf))]
+    return [Estimate(d, r + m) for d, r, m in zip(found, rounding, missing)]
 
 
 def derivatives(

@@ -1,6 +1,7 @@
 """What each torch function does to a jet: one table per family."""
 
 from apolar.rules import (
+    aten,
     complex_numbers,
     convolution,
     determinants,
@@ -22,6 +23,7 @@ from apolar.rules import (
 )
 
 __all__ = [
+    "aten",
     "complex_numbers",
     "convolution",
     "determinants",

@@ -19,7 +19,7 @@ ATTRIBUTES = (
 METHODS = (
     "size", "dim", "numel", "nelement", "ndimension", "is_floating_point", "is_complex", "is_signed", "element_size",
     "get_device", "dim_order", "is_inference", "is_conj", "is_neg", "is_shared", "is_pinned", "has_names", "__len__",
-    "is_same_size", "is_tensor", "type", "_is_zerotensor", "is_distributed",
+    "is_tensor", "type", "_is_zerotensor", "is_distributed",
 )  # fmt: skip
 
 
@@ -36,6 +36,11 @@ def _getter(name: str) -> Any:
 rule(*(_getter(name) for name in ATTRIBUTES if hasattr(Tensor, name)), kind="metadata")(metadata)
 rule(*METHODS, kind="metadata")(metadata)
 constant(Tensor.stride, Tensor.is_contiguous, Tensor.storage_offset, torch.result_type)
+
+
+@rule("is_same_size", torch.ops.aten._has_same_storage_numel, kind="metadata")
+def is_same_size(jet: Jet, func: Any, x: Any, y: Any) -> bool:
+    return bool(x.shape == y.shape)
 
 
 @rule(_getter("requires_grad"), kind="metadata")
@@ -65,6 +70,15 @@ def detached(jet: Jet, func: Any, *args: Any, **kwargs: Any) -> Any:
         f"{user_line()}. Use torch functions on the tensor itself (torch.sin instead of math.sin); if the value is "
         "meant as a constant, compute it outside of the function."
     )
+
+
+@rule(
+    "data_ptr", "const_data_ptr", "storage", "untyped_storage", "_typed_storage", "share_memory_", "storage_type", "apply_",
+    "map_", "map2_", "set_", "resize_", "resize_as_", kind="refused",
+)  # fmt: skip
+def memory(jet: Jet, func: Any, *args: Any, **kwargs: Any) -> Any:
+    """A jet has no memory of its own."""
+    raise unsupported(func, jet, "It looks at memory, which a jet lays out in its own way: use views such as x[...].")
 
 
 @rule(

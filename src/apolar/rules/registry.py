@@ -10,15 +10,20 @@ from __future__ import annotations
 import functools
 import types
 from collections.abc import Callable, Iterable
+from contextvars import ContextVar
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch._decomp import decomposition_table
+from torch._ops import OpOverload, OpOverloadPacket
+from torch.utils._mode_utils import no_dispatch
 
 from apolar import series
 from apolar.jet import RULES, Jet, belongs, component_list, jets, missing, plain, unsupported
 from apolar.kernels import eager, reverse
+from apolar.rules.generic import by_reverse_mode
 
 NAMESPACES = (torch, Tensor, F, torch.special, torch._C._nn)
 
@@ -179,22 +184,32 @@ def composite(*functions: Any) -> Callable[..., Any]:
 
 @rule(missing)
 def no_rule(jet: Jet, func: Any, *args: Any, **kwargs: Any) -> Any:
-    """In-place functions by their out-of-place twin, Python functions of torch by their own body, others refused."""
-    name = getattr(func, "__name__", "")
+    """In-place functions by their out-of-place twin, others by what they are composed of, or by PyTorch's derivatives."""
+    twin = torch_function(func)
+    if twin in RULES:
+        return RULES[twin](jet, twin, *args, **kwargs)
+    name = getattr(twin, "__name__", "")
     if name.endswith("_") and not name.endswith("__"):
-        return _in_place(jet, func, out_of_place(func), *args, **kwargs)
+        return _in_place(jet, twin, out_of_place(twin), *args, **kwargs)
     if name in IN_PLACE_OPERATORS:
-        return _in_place(jet, func, getattr(Tensor, IN_PLACE_OPERATORS[name]), *args, **kwargs)
-    body = opened(func)
-    if body is None:
-        raise unsupported(func, jet)
-    return body(*args, **kwargs)
+        return _in_place(jet, twin, getattr(Tensor, IN_PLACE_OPERATORS[name]), *args, **kwargs)
+    parts = decomposed(func)
+    if parts is None or (isinstance(func, OpOverload) and func in _underway.get()):
+        return by_reverse_mode(jet, func, *args, **kwargs)
+    before = _underway.set(_underway.get() | {func})
+    try:
+        return parts(*args, **kwargs)
+    finally:
+        _underway.reset(before)
 
 
 IN_PLACE_OPERATORS = {
     "__iadd__": "add", "__isub__": "sub", "__imul__": "mul", "__itruediv__": "div", "__idiv__": "div",
     "__ipow__": "pow", "__ifloordiv__": "floor_divide", "__imod__": "remainder",
 }  # fmt: skip
+
+
+RESHAPED_IN_PLACE = ("squeeze_", "unsqueeze_", "transpose_", "swapaxes_", "swapdims_", "t_")
 
 
 def out_of_place(func: Any) -> Any:
@@ -222,6 +237,11 @@ def overwrite(jet: Jet, func: Any, x: Any, result: Any) -> Any:
         )
     if x.frozen:
         raise unsupported(func, jet, "Its tensor shares memory with another view: clone it first.")
+    if func.__name__ in RESHAPED_IN_PLACE:
+        with torch._C.DisableTorchFunctionSubclass(), no_dispatch():
+            Tensor.as_strided_(x, result.shape, result.stride())
+        x.components = result.components
+        return x
     if result.shape != x.shape:
         raise unsupported(func, jet, f"It would change the shape {tuple(x.shape)} in place; use its result instead.")
     if belongs(result, jet):
@@ -230,6 +250,52 @@ def overwrite(jet: Jet, func: Any, x: Any, result: Any) -> Any:
         x.components[0].copy_(result)
         x.components[1:].zero_()
     return x
+
+
+# ------------------------------------------------------------------------------------------------- what a function consists of
+
+
+@functools.cache
+def torch_function(func: Any) -> Any:
+    """torch.add for the ATen operator aten::add.Tensor; any other function itself."""
+    if not isinstance(func, (OpOverload, OpOverloadPacket)):
+        return func
+    packet = func.overloadpacket if isinstance(func, OpOverload) else func
+    name = packet.__name__
+    alike = [func, packet, *spellings(name), *(f for f in RULES if getattr(f, "__name__", "") == name)]
+    return next((f for f in alike if f in RULES), alike[-1] if len(alike) > 2 else func)
+
+
+@functools.cache
+def decomposed(func: Any) -> Callable[..., Any] | None:
+    """The same function in terms of others, that have rules; None for what torch does not decompose.
+
+    A Python function of torch runs through its own body, a composite one of C++ reaches its ATen operators, and for other
+    ATen operators torch has a table of decompositions.
+    """
+    if isinstance(func, types.FunctionType):
+        return opened(func) or beneath(func)
+    if isinstance(func, OpOverload) and not func.has_kernel_for_dispatch_key(COMPOSITE):
+        return decomposition_table.get(func) or getattr(func, "impl_aten", None)
+    if isinstance(func, OpOverloadPacket) or (callable(func) and not isinstance(func, types.MethodWrapperType)):
+        return beneath(func)
+    return None
+
+
+_underway: ContextVar[frozenset[Any]] = ContextVar("underway", default=frozenset())
+"""The functions that are being decomposed: one that comes back to itself has no parts."""
+
+COMPOSITE = torch._C.DispatchKey.CompositeImplicitAutograd
+
+
+def beneath(func: Any) -> Callable[..., Any]:
+    """``func`` without torch's overrides: its jets meet their rules again at the ATen operators that it calls."""
+
+    def below(*args: Any, **kwargs: Any) -> Any:
+        with torch._C.DisableTorchFunctionSubclass():
+            return func(*args, **kwargs)
+
+    return below
 
 
 @functools.cache

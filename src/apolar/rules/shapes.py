@@ -209,7 +209,7 @@ def unfold(x: Tensor, dimension: int, size: int, step: int) -> Tensor:
     return x.unfold(axis(x, dimension), size, step)
 
 
-@rule("as_strided", "as_strided_copy", "set_", "resize_", "resize_as_", kind="refused")
+@rule("as_strided", "as_strided_copy", kind="refused")
 def as_strided(jet: Jet, func: Any, *args: Any, **kwargs: Any) -> Any:
     raise unsupported(func, jet, "It looks at memory, which a jet lays out in its own way: use views such as x[...].")
 
