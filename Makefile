@@ -10,7 +10,7 @@ BENCHMARKS := $(sort $(wildcard benchmarks/[a-z]*.py))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check bench docs clean
+.PHONY: help demo test verify check bench docs clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,6 +20,9 @@ demo: $(VENV)/.dev ## compute the worked examples and compare them with the exac
 
 test: $(VENV)/.dev ## run the tests, the examples in docstrings and those in the documentation
 	$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+
+verify: $(VENV)/.dev ## compare every operator of PyTorch's database with references, and write docs/operators.md
+	$(BIN)/python -m tests.sweep --workers $(WORKERS) $(ARGS)
 
 check: $(VENV)/.dev ## lint, formatting, types
 	$(BIN)/ruff check .

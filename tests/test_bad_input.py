@@ -247,6 +247,7 @@ BUILT_IN: dict[type[ApolarError], type[Exception]] = {
     errors.GraphError: RuntimeError,
     errors.RowCouplingError: RuntimeError,
     errors.UnsupportedOperator: NotImplementedError,
+    errors.SingularPoint: ArithmeticError,
     errors.ExpressionError: ValueError,
     errors.VerificationError: AssertionError,
 }

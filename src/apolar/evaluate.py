@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves, tree_map
+from torch.utils.checkpoint import _StopRecomputationError
 
 import apolar.rules  # noqa: F401  (fills the table of rules)
 from apolar.algebra import Algebra, algebra
@@ -24,7 +25,7 @@ from apolar.errors import (
     ShapeError,
 )
 from apolar.finite import checked
-from apolar.jet import Jet, new_level
+from apolar.jet import Jet, Level, new_level, refusal
 from apolar.operators import Coordinates, Operator
 
 Directions = Sequence[Tensor | None]
@@ -109,7 +110,7 @@ def push(
 
 
 def lift(
-    over: Algebra, value: Tensor, directions: Directions, level: int | None = None, check_finite: bool = False
+    over: Algebra, value: Tensor, directions: Directions, level: Level | None = None, check_finite: bool = False
 ) -> Jet:
     """The jet of a point that moves along ``directions``, one for each symbol; checked inside of a checked one too."""
     components: list[Tensor | None] = [value] + [None] * (over.size - 1)
@@ -125,7 +126,7 @@ def lift(
     return Jet(stacked, over, new_level() if level is None else level, torch.is_grad_enabled(), check)
 
 
-def read(over: Algebra, output: Tensor, operator: Operator, level: int) -> Tensor:
+def read(over: Algebra, output: Tensor, operator: Operator, level: Level) -> Tensor:
     """P(∂) of an output of the lifted function; an output that does not move is a constant."""
     terms = over.read(operator)
     if not isinstance(output, Jet) or output.level != level:
@@ -152,13 +153,19 @@ def run(f: Callable[..., Any], inputs: Sequence[Tensor], points: Sequence[Tensor
 
 
 def call(f: Callable[..., Any], inputs: Sequence[Any], points: Sequence[Tensor]) -> Any:
-    """f(*inputs) without autocast; a failure is a FunctionError that says whether f fails on plain points as well."""
+    """f(*inputs); a failure is a FunctionError that says whether f fails on plain points as well.
+
+    Without autocast, which lowers the precision, and without TorchScript's optimised graphs, which detach parameters.
+    """
+    before = refusal.set(None)
     try:
-        with torch.autocast(points[0].device.type, enabled=False):
+        with torch.autocast(points[0].device.type, enabled=False), torch.jit.optimized_execution(False):
             return f(*inputs)
-    except ApolarError:
+    except (ApolarError, _StopRecomputationError):  # the latter ends what torch.utils.checkpoint runs again
         raise
     except Exception as error:
+        if (refused := refusal.get()) is not None:
+            raise refused from error
         plain = _failure(f, points)
         if plain is not None:
             shapes = ", ".join(str(tuple(x.shape)) for x in points)
@@ -169,6 +176,8 @@ def call(f: Callable[..., Any], inputs: Sequence[Any], points: Sequence[Tensor])
             f"f works on plain tensors but failed here with {type(error).__name__}: {error}. Apolar is in the way: please "
             "report the line that fails."
         ) from error
+    finally:
+        refusal.reset(before)
 
 
 def _failure(f: Callable[..., Any], points: Sequence[Tensor]) -> Exception | None:
@@ -322,7 +331,7 @@ def _modes(f: Any) -> tuple[bool, ...]:
                 held.append(cell.cell_contents)
             except ValueError:
                 continue
-    return tuple(m.training for h in held if isinstance(h, torch.nn.Module) for m in h.modules())
+    return tuple(getattr(m, "training", False) for h in held if isinstance(h, torch.nn.Module) for m in h.modules())
 
 
 def _rows_depend(f: Callable[..., Any], points: Sequence[Tensor], batch: tuple[int, ...]) -> bool:

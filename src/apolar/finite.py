@@ -2,7 +2,7 @@
 
 Jets of a checked evaluation call their rules through ``checked``. Before a call it asks the table of
 ``rules/singular_points.py`` whether the arguments lie at a point without derivative; after it, whether all derivatives are
-finite. What a rule does inside is left alone, unless it is said in the words of others and the table does not know it.
+finite. Functions that are said in the words of others, and that the table does not know, are asked for part by part.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from enum import Enum
 from typing import Any
 
 import torch
@@ -27,8 +28,16 @@ INFINITE = (
 )
 ALREADY = "An argument contains infinity or NaN already: find where it comes from."
 
-_quiet: ContextVar[bool] = ContextVar("quiet", default=False)
-"""Whether a rule is at work, whose own calls are not checked."""
+
+class Scope(Enum):
+    """Which checks are made, by who calls."""
+
+    USER = "All."
+    COMPOSITE = "Part of a function that the table does not know: only the table is asked, as parts need not be finite."
+    RULE = "None."
+
+
+_scope: ContextVar[Scope] = ContextVar("scope", default=Scope.USER)
 
 
 def checked(jet: Jet, func: Any, *args: Any, **kwargs: Any) -> Any:
@@ -38,45 +47,49 @@ def checked(jet: Jet, func: Any, *args: Any, **kwargs: Any) -> Any:
         SingularPoint: it has none, or not a finite one.
     """
     rule, known = RULES.get(func) or RULES[missing], torch_function(func)
-    if _quiet.get():
+    scope = _scope.get()
+    if scope is Scope.RULE:
         return rule(jet, func, *args, **kwargs)
     order = max(orders(jet))
     for line in TABLE.get(known, ()):
-        with quiet():
+        with within(Scope.RULE):
             found = line.points(*args, **kwargs)
         for points in found:
             if points.order <= order and anywhere(points.mask):
                 what = f"{name_of(known)} has no derivative" + f" of order {points.order}" * (points.order > 1)
                 raise singular_point(what, points.mask, (args, kwargs), line.cause.value)
-    with quiet(known in TABLE or KINDS.get(known, "composite") != "composite"):
+    kind = KINDS.get(known, "composite")
+    with within(Scope.COMPOSITE if kind == "composite" and known not in TABLE else Scope.RULE):
         result = rule(jet, func, *args, **kwargs)
-    if KINDS.get(known) != "constant":
+    if scope is Scope.USER and kind != "constant":
         for y in jets(result):
             look_at(y, known, (args, kwargs))
     return result
 
 
 @contextmanager
-def quiet(on: bool = True) -> Iterator[None]:
-    """No checks inside."""
-    token = _quiet.set(on)
+def within(scope: Scope) -> Iterator[None]:
+    """Functions are called here, by such a caller."""
+    token = _scope.set(scope)
     try:
         yield
     finally:
-        _quiet.reset(token)
+        _scope.reset(token)
 
 
 def look_at(y: Jet, func: Any, arguments: Any) -> None:
     """Raise where a result has a derivative that is not finite, or is itself undefined where no argument is."""
     value, *derivatives = spread(y)
     for derivative, order in zip(derivatives, orders(y)[1:], strict=True):
-        bad = ~torch.isfinite(derivative)
-        if anywhere(bad):
-            already = any(anywhere(~torch.isfinite(x)) for x in numbers(arguments))
+        if anywhere(bad := ~torch.isfinite(derivative)):
             what = f"{name_of(func)} has no finite derivative of order {order}"
-            raise singular_point(what, bad, arguments, ALREADY if already else INFINITE)
-    if anywhere(torch.isnan(value)) and not any(anywhere(torch.isnan(x)) for x in numbers(arguments)):
-        raise singular_point(f"{name_of(func)} is not defined", torch.isnan(value), arguments, INFINITE)
+            raise singular_point(what, bad, arguments, _blame(arguments))
+    if anywhere(bad := torch.isnan(value)) and not any(anywhere(torch.isnan(x)) for x in numbers(arguments)):
+        raise singular_point(f"{name_of(func)} is not defined", bad, arguments, _blame(arguments))
+
+
+def _blame(arguments: Any) -> str:
+    return ALREADY if any(anywhere(~torch.isfinite(x)) for x in numbers(arguments)) else INFINITE
 
 
 def orders(jet: Jet) -> list[int]:
@@ -97,10 +110,11 @@ def name_of(func: Any) -> str:
 
 
 def singular_point(what: str, mask: Tensor, arguments: Any, advice: str) -> SingularPoint:
-    """The error: at how many entries, at which first, what the arguments are there, and the line of user code."""
+    """The error: at how many entries, at which first, what moving arguments are there, and the line of user code."""
     mask = torch.func.debug_unwrap(mask, recurse=True)
     first = tuple(mask.nonzero()[0].tolist())
-    there = [x[first].item() for x in numbers(arguments) if x.shape == mask.shape]
+    given = (torch.func.debug_unwrap(plain(x), recurse=True) for x in jets(arguments))
+    there = [f"{x[first].item():.6g}" for x in given if x.shape == mask.shape]
     count = f" at {int(mask.sum())} of {mask.numel()} entries, the first at index {first}," if mask.ndim else ""
-    given = f" where it is given {', '.join(f'{x:.6g}' for x in there)}," if there else ""
-    return SingularPoint(f"{what}{count}{given}".rstrip(",") + f"{user_line()}. {advice}")
+    value = f" where it is given {', '.join(there)}," if there else ""
+    return SingularPoint(f"{what}{count}{value}".rstrip(",") + f"{user_line()}. {advice}")

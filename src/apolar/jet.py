@@ -9,14 +9,16 @@ import itertools
 import traceback
 import types
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils._pytree import tree_leaves
 
 from apolar.algebra import Algebra
-from apolar.errors import DetachedError, UnsupportedOperator
+from apolar.errors import ApolarError, DetachedError, UnsupportedOperator
 
 Rule = Callable[..., Any]
 """Called like the torch function that it replaces, with the jet of the innermost evaluation in front."""
@@ -30,12 +32,15 @@ POSITIONAL = (
 )  # fmt: skip
 """What torch calls its leading tensors, in their order: given by name, they become positional."""
 
-_levels = itertools.count(1)
+Level = tuple[int, int]
+"""Which evaluation: how many transforms of torch.func are around it, and a running number."""
+
+_numbers = itertools.count(1)
 
 
-def new_level() -> int:
-    """A number for one evaluation; a nested evaluation gets a larger one than those around it."""
-    return next(_levels)
+def new_level() -> Level:
+    """That of a new evaluation; a nested one gets a larger one than those around it."""
+    return torch._C._functorch.get_dynamic_layer_stack_depth(), next(_numbers)
 
 
 class Jet(torch.Tensor):
@@ -52,7 +57,7 @@ class Jet(torch.Tensor):
 
     components: Tensor
     algebra: Algebra
-    level: int
+    level: Level
     recorded: bool
     checked: Callable[..., Any] | None
     frozen: bool = False
@@ -62,11 +67,12 @@ class Jet(torch.Tensor):
         cls,
         components: Tensor,
         algebra: Algebra,
-        level: int,
+        level: Level,
         recorded: bool = False,
         checked: Callable[..., Any] | None = None,
     ) -> Jet:
         jet = Tensor._make_wrapper_subclass(cls, components.shape[1:], dtype=components.dtype, device=components.device)
+        torch._C._set_throw_on_mutable_data_ptr(jet)  # an error for C++ that looks for memory where there is none
         jet.components, jet.algebra, jet.level, jet.recorded, jet.checked = components, algebra, level, recorded, checked
         return jet
 
@@ -85,21 +91,49 @@ class Jet(torch.Tensor):
         jet = innermost(args, kwargs)
         if kwargs.pop("out", None) is not None:
             raise unsupported(func, jet, "Leave out the argument `out` and use the result.")
+        if torch._C._are_functorch_transforms_active() and transformed(jet, (args, kwargs)):
+            return beneath(func, *args, **kwargs)
         args = (*args, *(kwargs.pop(name) for name in POSITIONAL if name in kwargs))
         rule = RULES.get(func) or RULES[missing]
         result = (rule if jet.checked is None else jet.checked)(jet, func, *args, **kwargs)
         if jet.recorded and not torch.is_grad_enabled() and any(True for _ in jets(result)):
             raise DetachedError(
                 f"the function switches gradients off, and with them derivatives would be lost{user_line()}. Leave out "
-                "torch.no_grad(); a torch.autograd.Function has its forward pass run so: say it in torch functions."
+                "torch.no_grad(). An autograd.Function, a backward hook of a module and checkpoint(use_reentrant=True) run their "
+                "forward pass so: say it in torch functions, remove the hook, or use use_reentrant=False."
             )
         return result
 
     @classmethod
     def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # type: ignore[override]
         """The same for ATen operators that are reached below: in torch.func, in torch.jit, or as parts of a composite."""
-        with torch.overrides.enable_reentrant_dispatch(), torch._C._EnableTorchFunction():
-            return cls.__torch_function__(func, types, args, kwargs)
+        if func is DETACH and not torch._C._dispatch_tls_is_dispatch_key_excluded(SNAPSHOT):
+            return args[0].like(args[0].components)
+        try:
+            with torch.overrides.enable_reentrant_dispatch(), torch._C._EnableTorchFunction():
+                return cls.__torch_function__(func, types, args, kwargs)
+        except ApolarError as error:
+            refusal.set(error)
+            raise
+
+
+DETACH, SNAPSHOT = torch.ops.aten.detach.default, torch._C.DispatchKey.PythonTLSSnapshot
+"""What autograd calls, past the dispatcher, on a result that it saves, and the key that the dispatcher itself leaves out."""
+
+refusal: ContextVar[ApolarError | None] = ContextVar("refusal", default=None)
+"""The last error below torch's functions: C++ and TorchScript may put one of their own, without a cause, in its place."""
+
+
+def transformed(jet: Jet, tree: Any) -> bool:
+    """Whether a transform of torch.func inside of jet's evaluation holds an argument: then it has to act first."""
+    functorch = torch._C._functorch
+    return any(isinstance(x, Tensor) and functorch.maybe_get_level(x) > jet.level[0] for x in tree_leaves(tree))
+
+
+def beneath(func: Any, *args: Any, **kwargs: Any) -> Any:
+    """``func`` without torch's overrides: its jets meet their rules at the ATen operators that it calls."""
+    with torch._C.DisableTorchFunctionSubclass():
+        return func(*args, **kwargs)
 
 
 def missing() -> None:

@@ -1,52 +1,76 @@
-"""Which torch functions apolar can differentiate, how, and how far that is verified."""
+"""Which torch functions apolar can differentiate, how, how far that is verified, and where PyTorch itself is wrong."""
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from importlib.resources import files
 
+import torch
+from torch._ops import OpOverload, OpOverloadPacket
 from torch.overrides import resolve_name
 
-from apolar.rules.registry import KINDS
+from apolar.rules.registry import KINDS, decomposed, torch_function
 
 VERIFIED_ORDER = 4
-"""The order up to which the test suite compares rules with independent references."""
+"""The order up to which rules are compared with independent references."""
 
 
 @dataclass(frozen=True, order=True)
 class SupportedOperator:
-    """A torch function with a rule.
+    """A torch function that can be differentiated.
 
     Attributes:
         name: where it is found, such as ``torch.tanh``.
-        rule: the kind of its rule: elementwise, linear, bilinear, composite, selection, constant (its derivative is 0), or a
-            rule of its own.
-        verified_order: the order up to which the test suite compares it with an independent reference; 0 where it does not.
+        rule: how it is lifted: elementwise, linear, bilinear, composite, selection, constant (its derivative is 0), by a rule
+            of its own, by decomposition into functions that have a rule, or generic (PyTorch's derivatives of it).
+        verified_order: the order up to which it is compared with an independent reference; 0 where it is not.
+        forward_wrong_from: the lowest order at which PyTorch's own nested forward mode was found wrong; 0 where it was not.
+        reverse_wrong_from: the same for its nested reverse mode.
     """
 
     name: str
     rule: str
     verified_order: int
+    forward_wrong_from: int = 0
+    reverse_wrong_from: int = 0
 
 
 def name_of(function: object) -> str | None:
-    """Where users find a torch function, such as ``torch.einsum``."""
-    name = resolve_name(function)
-    return name and name.replace("torch.functional.", "torch.")
+    """Where users find a torch function, such as ``torch.einsum``; None for private ones."""
+    if isinstance(function, OpOverload):
+        function = function.overloadpacket
+    name = f"torch.ops.{function}" if isinstance(function, OpOverloadPacket) else resolve_name(function)
+    if name is None or any(part.startswith("_") and not part.endswith("__") for part in name.split(".")):
+        return None
+    return name.replace("torch.functional.", "torch.")
+
+
+def lifted_by(function: object) -> str:
+    """How a torch function is lifted, in the words of ``SupportedOperator.rule``."""
+    kind = KINDS.get(torch_function(function))
+    return kind or ("generic" if decomposed(function) is None else "decomposition")
 
 
 def supported_operators() -> list[SupportedOperator]:
-    """Every torch function that has a rule, by name.
+    """The torch functions that have a rule and those that were verified without one, by name.
 
-    Python functions of torch without a rule of their own run through their own body, so the list is not the limit.
+    Composite functions run through their parts, so the list is not the limit.
 
-    >>> next(o for o in ap.supported_operators() if o.name == "torch.tanh")
-    SupportedOperator(name='torch.tanh', rule='elementwise', verified_order=4)
+    >>> next(o for o in ap.supported_operators() if o.name == "torch.linalg.det")
+    SupportedOperator(name='torch.linalg.det', rule='own rule', verified_order=4, forward_wrong_from=2, reverse_wrong_from=0)
     """
-    verified = set(files("apolar.rules").joinpath("verified.txt").read_text().split())
+    verified = {name: (int(forward), int(reverse)) for name, forward, reverse in map(str.split, _lines())}
     named = {name: kind for function, kind in KINDS.items() if (name := name_of(function))}
+    for name in verified.keys() - named.keys():
+        named[name] = lifted_by(functools.reduce(getattr, name.split(".")[1:], torch))
     return sorted(
-        SupportedOperator(name, kind, VERIFIED_ORDER if name in verified else 0)
+        SupportedOperator(name, kind, VERIFIED_ORDER if name in verified else 0, *verified.get(name, ()))
         for name, kind in named.items()
         if kind not in ("metadata", "refused")
     )
+
+
+def _lines() -> list[str]:
+    """The name of every verified function, and from which order PyTorch's nested forward and reverse modes are wrong."""
+    return files("apolar.rules").joinpath("verified.txt").read_text().splitlines()

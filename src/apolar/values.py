@@ -36,7 +36,7 @@ class Values:
         self, space: Space, results: dict[Operator, Tensor], points: Points, over: Algebra | None = None
     ) -> None:
         self.space, self.results, self.points, self.over = space, results, points, over
-        self.level = 0 if over is None else new_level()
+        self.level = (0, 0) if over is None else new_level()
         self._like = next(iter(results.values()))
         self._known: dict[int, Any] = {}
 

@@ -23,8 +23,8 @@ from .lines import INDICES, Direction, Estimate, Function, Index, Point, real
 RUNGS = ((1.2, 36), (0.8, 30), (0.4, 24), (0.2, 20), (0.1, 16), (0.05, 12), (0.02, 10))
 """Radius and number of nodes."""
 
-NOISE = 5e-15
-"""Coefficients below this, relative to the largest, are rounding errors."""
+NOISE = 20
+"""Coefficients below so many units in the last place of the largest are rounding errors."""
 
 
 @cache
@@ -46,16 +46,18 @@ def sample(g: Callable[[float], Tensor], rung: tuple[float, int], order: int) ->
     """
     radius, nodes = rung
     x, to_coefficients, at_zero = tables(nodes, order)
-    values = real(torch.stack([g(radius * float(node)) for node in x])).double()
+    values = real(torch.stack([g(radius * float(node)) for node in x]))
+    precision = torch.finfo(values.dtype).eps
+    values = values.double()
     coefficients = to_coefficients @ values
     size = torch.nan_to_num(coefficients.abs(), nan=0.0, posinf=0.0)
-    above = size > NOISE * size.amax() if size.numel() else size > 0
+    above = size > NOISE * precision * size.amax() if size.numel() else size > 0
     rows = above.any(1).nonzero()
     kept = int(rows[-1]) + 1 if len(rows) else 1
     powers = radius ** -torch.arange(order + 1, dtype=torch.float64)
     at_zero = powers[:, None] * at_zero
     found = at_zero[:, :kept] @ coefficients[:kept]
-    rounding = ladder.rounding(values) * (at_zero[:, :kept] @ to_coefficients[:kept]).norm(dim=1)
+    rounding = ladder.rounding(values, precision) * (at_zero[:, :kept] @ to_coefficients[:kept]).norm(dim=1)
     missing = 0.05 * (size * above)[-3:].amax(0) * at_zero.abs().amax(1, keepdim=True)  # the next ones are smaller
     return [Estimate(d, r + m) for d, r, m in zip(found, rounding, missing)]
 

@@ -34,7 +34,7 @@ def jet_derivatives(
 def jet_gradient(f: Function, x: Point, v: Direction, w: Direction, index: Index, c: Tensor) -> Tensor:
     """⟨∇ₓ⟨c, ∂ˢⁱ∂ᵗʲ f⟩, w⟩ by reverse mode through the jets: the derivative with one order more in t, weighted by c."""
     moving = [p.detach().clone().requires_grad_(d is not None) for p, d in zip(x, w)]
-    value = c @ jet_derivatives(f, moving, v, [None] * len(moving), [index])[index]
+    value = c @ jet_derivatives(f, moving, v, [None] * len(moving), [index])[index].to(c.dtype)
     wanted = [p for p in moving if p.requires_grad]
     if not value.requires_grad:
         return torch.zeros((), dtype=torch.float64)

@@ -56,10 +56,10 @@ def distance(a: Tensor, b: Tensor) -> Tensor:
     return torch.nan_to_num((a - b).abs(), nan=torch.inf)
 
 
-def rounding(samples: Tensor) -> float:
+def rounding(samples: Tensor, precision: float = EPSILON) -> float:
     """The rounding error of one sample: a few units in the last place of the largest that is finite."""
     finite = torch.where(samples.isfinite(), samples.abs(), 0.0)
-    return 4 * EPSILON * float(finite.max()) if samples.numel() else 0.0
+    return 4 * precision * float(finite.max()) if samples.numel() else 0.0
 
 
 def scale(a: Tensor) -> float:

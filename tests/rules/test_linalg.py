@@ -32,13 +32,19 @@ REFUSED = [
     (torch.linalg.svdvals, EYE, "coincide"),
     (torch.linalg.svdvals, torch.diag(torch.arange(3.0)).double(), "singular value is 0"),
     (lambda x: torch.linalg.matrix_norm(x, 2), EYE, "coincide"),
-    (torch.linalg.svd, ONES[:2], "full_matrices=False"),
+    (lambda x: torch.linalg.matrix_norm(x, -2), torch.diag(torch.arange(3.0)).double(), "singular value is 0"),
+    (torch.linalg.svd, ONES[:2], "linearly dependent"),
     (torch.linalg.qr, ONES, "linearly dependent"),
     (torch.linalg.slogdet, ONES, "singular"),
     (torch.logdet, ONES, "singular"),
-    (torch.linalg.pinv, ONES, "full rank"),
-    (lambda x: torch.linalg.lstsq(x, x).solution, ONES, "full rank"),
-    (lambda x: torch.linalg.lu_factor(x)[0], ONES[:2], "square"),
+    (torch.linalg.pinv, ONES, "do not stay 0"),
+    (torch.linalg.pinv, 0 * ONES, "do not stay 0"),
+    (torch.linalg.pinv, torch.stack([EYE, ONES]), "do not stay 0"),
+    (lambda x: torch.linalg.pinv(x, rtol=0.5), torch.diag(torch.arange(3.0)).double(), "do not stay 0"),
+    (lambda x: torch.linalg.lstsq(x, x).solution, ONES, "do not stay 0"),
+    (torch.linalg.lu, ONES, "pivot is 0"),
+    (torch.linalg.lu, ONES[:2].mT, "pivot is 0"),
+    (lambda x: torch.cholesky_inverse(torch.complex(x, x)), EYE, "diagonal of a Cholesky factor"),
     (lambda x: torch.linalg.matrix_norm(x, 3), EYE, "no matrix norm"),
 ]
 
@@ -64,6 +70,32 @@ def test_indefinite_matrices_are_reported_as_in_torch() -> None:
     assert torch.allclose(found, EYE.flatten() / 4)
 
 
+@pytest.mark.parametrize("shape", [(7, 3), (3, 7), (2, 4, 3)])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.complex128])
+def test_columns_that_complete_a_basis_stay_orthonormal(shape: tuple[int, ...], dtype: torch.dtype) -> None:
+    def f(x: Tensor) -> tuple[Tensor, ...]:
+        U, S, Vh = torch.linalg.svd(x)
+        k = S.shape[-1]
+        return U.mH @ U, Vh @ Vh.mH, (U[..., :k] * S.unsqueeze(-2)) @ Vh[..., :k, :] - x
+
+    x, v = torch.randn(2, *shape, generator=torch.Generator().manual_seed(0), dtype=dtype)
+    found = jet_derivatives(f, [x], [v], [None], [(1, 0), (2, 0), (3, 0)])
+    assert all(derivative.abs().max() < 1e-10 for derivative in found.values())
+
+
+def test_results_without_vectors_have_the_shapes_of_torch() -> None:
+    x = RANDOM[0, :, :3]
+    shapes = []
+
+    def f(x: Tensor) -> Tensor:
+        shapes.append([part.shape for part in (*torch.svd(x, compute_uv=False), *torch.linalg.qr(x, mode="r"))])
+        return x
+
+    jet_derivatives(f, [x], [x], [None], [(1, 0)])
+    f(x)
+    assert shapes[0] == shapes[1]
+
+
 NESTED = {
     "inv": torch.linalg.inv,
     "solve": lambda x: torch.linalg.solve(x, x.mT @ x),
@@ -74,10 +106,18 @@ NESTED = {
     "qr": lambda x: torch.linalg.qr(x)[0],
     "eigh": lambda x: torch.linalg.eigh(positive(x))[1],
     "svd": lambda x: torch.linalg.svd(x)[0],
+    "svd with all columns": lambda x: torch.linalg.svd(x[:, :3])[0],
+    "qr with all columns": lambda x: torch.linalg.qr(x[:, :3], mode="complete")[0],
+    "lu tall": lambda x: torch.linalg.lu_factor(x[:, :3])[0],
+    "lu wide": lambda x: torch.linalg.lu_factor(x[:3])[0],
+    "householder_product": lambda x: torch.linalg.householder_product(x[:, :4], x[0, :3]),
+    "ormqr": lambda x: torch.ormqr(x[:, :4], x[0, :3], x @ x),
     "matrix_exp": torch.matrix_exp,
     "pinv": lambda x: torch.linalg.pinv(x[:, :-1]),
+    "pinv of rank 2": lambda x: torch.linalg.pinv(x[:, :2] @ x[:, 2:4].mT),
     "lstsq": lambda x: torch.linalg.lstsq(x[:, :-1], x)[0],
     "matrix_norm": lambda x: torch.linalg.matrix_norm(x, 2),
+    "matrix_norm -2": lambda x: torch.linalg.matrix_norm(x[:, :4], -2),
     "solve_triangular": lambda x: torch.linalg.solve_triangular(x, x, upper=False),
     "layer_norm": lambda x: F.layer_norm(x, (6,)),
     "normalize": lambda x: F.normalize(x, dim=-1),

@@ -1,9 +1,9 @@
-"""The list of verified operators is what the cases reach."""
+"""The list of verified operators has what the cases reach."""
 
 from __future__ import annotations
 
-from .verified import LIST, reached
+from .verified import reached, read
 
 
 def test_the_list_is_up_to_date() -> None:
-    assert LIST.read_text().split() == reached(), "run: python -m tests.rules.verified"
+    assert reached() <= read().keys(), "run: python -m tests.rules.verified"

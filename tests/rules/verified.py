@@ -1,50 +1,54 @@
 """Which torch functions the cases reach, and so up to which order their rules are verified.
 
-``python -m tests.rules.verified`` writes the list that ``ap.supported_operators()`` shows.
+``python -m tests.rules.verified`` adds them to the list that ``ap.supported_operators()`` shows; ``make verify`` writes it.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import torch
-
 import apolar
+import torch
 from apolar.jet import Jet
-from apolar.supported import name_of
+from apolar.supported import lifted_by, name_of
 from tests.oracles.jets import jet_derivatives
-from tests.rules.tables import CASES
-from tests.rules.tables.univariate import TABLE
 
 LIST = Path(apolar.__file__).parent / "rules" / "verified.txt"
-ORDER = 4
+UNLISTED = ("metadata", "refused")
+
+Wrong = tuple[int, int]
+"""From which order PyTorch's nested forward and reverse modes are wrong; 0 where they were not found to be."""
 
 
 @contextmanager
-def recording() -> Iterator[set[str]]:
-    """The names of all torch functions that jets see meanwhile."""
-    names: set[str] = set()
+def recording() -> Iterator[dict[str, str]]:
+    """The names of all torch functions that jets see meanwhile, in order, and how each is lifted."""
+    seen: dict[str, str] = {}
     original = Jet.__torch_function__.__func__  # type: ignore[attr-defined]
 
     def recorded(cls: type, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name = name_of(func)
-        names.update([name] if name else [])
+        if name and name not in seen:
+            seen[name] = lifted_by(func)
         return original(cls, func, types, args, kwargs)
 
     Jet.__torch_function__ = classmethod(recorded)  # type: ignore[assignment]
     try:
-        yield names
+        yield seen
     finally:
         Jet.__torch_function__ = classmethod(original)  # type: ignore[assignment]
 
 
-def reached() -> list[str]:
+def reached() -> set[str]:
     """The functions that occur in a case that must be right."""
-    with recording() as names, warnings.catch_warnings():
+    from tests.rules.tables import CASES
+    from tests.rules.tables.univariate import TABLE
+
+    with recording() as seen, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for case in CASES:
             if not case.refused:
@@ -54,9 +58,24 @@ def reached() -> list[str]:
             if not line.refused:
                 x = torch.tensor(line.points, dtype=torch.float64)
                 jet_derivatives(line.function, [x], [torch.ones_like(x)], [None], [(1, 0)])
-    supported = {operator.name for operator in apolar.supported_operators()}
-    return sorted(names & supported)
+    return listed(seen)
+
+
+def listed(seen: Mapping[str, str]) -> set[str]:
+    """The functions that users can call by name."""
+    return {name for name, kind in seen.items() if kind not in UNLISTED}
+
+
+def read() -> dict[str, Wrong]:
+    """The list as it stands."""
+    lines = map(str.split, LIST.read_text().splitlines())
+    return {name: (int(forward), int(reverse)) for name, forward, reverse in lines}
+
+
+def write(verified: Mapping[str, Wrong]) -> None:
+    """Write the list."""
+    LIST.write_text("".join(f"{name} {forward} {reverse}\n" for name, (forward, reverse) in sorted(verified.items())))
 
 
 if __name__ == "__main__":
-    LIST.write_text("\n".join(reached()) + "\n")
+    write({**dict.fromkeys(reached(), (0, 0)), **read()})

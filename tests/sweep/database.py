@@ -83,6 +83,8 @@ def samples(entry: str, dtype: torch.dtype = torch.float64) -> Iterator[Sample]:
         if not moving:
             continue
         leaves = [leaf.detach() if isinstance(leaf, Tensor) else leaf for leaf in leaves]
+        for k in moving:
+            leaves[k] = leaves[k].double() if leaves[k].dtype == torch.float32 else leaves[k]
 
         as_function = partial(
             function_of, leaves=leaves, tree=tree, moving=moving, process=sample.output_process_fn_grad
@@ -113,7 +115,7 @@ def function_of(
         for k, x in zip(moving, inputs):
             given[k] = x
         first, args, kwargs = tree_unflatten(given, tree)
-        torch.manual_seed(0)
+        torch.default_generator.manual_seed(0)
         return thinned(process(call(first, *args, **kwargs)))
 
     return function

@@ -17,7 +17,8 @@ from apolar.errors import UnsupportedOperator
 def operators(containing: str, as_json: bool) -> None:
     """List the torch functions that can be differentiated, or those whose name or rule contains CONTAINING.
 
-    Verified are those that the test suite compares with an independent reference, up to the order that is given.
+    Verified are those that the test suite compares with an independent reference, up to the order that is given. The last
+    column says from which order PyTorch's own nested forward or reverse mode was found wrong.
 
     \b
     apolar operators
@@ -31,10 +32,15 @@ def operators(containing: str, as_json: bool) -> None:
     if as_json:
         print_json([dataclasses.asdict(operator) for operator in found])
         return
-    cells = [(operator.name, operator.rule, _verified(operator.verified_order)) for operator in found]
-    show(rows(cells, headers=("function", "rule", "verified")))
+    cells = [(o.name, o.rule, _verified(o.verified_order), _pytorch(o)) for o in found]
+    show(rows(cells, headers=("function", "rule", "verified", "PyTorch")))
     show("", f"{len(found)} functions, {sum(operator.verified_order > 0 for operator in found)} of them verified")
 
 
 def _verified(order: int) -> str:
     return f"to order {order}" if order else "—"
+
+
+def _pytorch(operator: ap.SupportedOperator) -> str:
+    modes = {"forward": operator.forward_wrong_from, "reverse": operator.reverse_wrong_from}
+    return ", ".join(f"{mode} wrong from order {order}" for mode, order in modes.items() if order) or "—"

@@ -16,7 +16,7 @@ from torch.autograd.function import FunctionCtx
 from apolar.algebra import Algebra
 from apolar.jet import Jet
 from apolar.kernels import eager
-from apolar.series import times
+from apolar.series import dense, times
 
 Taylor = Callable[..., Sequence[Any]]
 """(x, order, φ(x) or None) ↦ φ(x), φ′(x), φ″(x)/2!, …, up to the order."""
@@ -37,16 +37,19 @@ class Compose(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, components: Tensor, algebra: Algebra, taylor: Taylor) -> Tensor:
-        composed = eager.compose(algebra, taylor(components[0], algebra.order), components)
-        ctx.save_for_backward(components, composed)
+        coefficients = taylor(components[0], algebra.order)
+        composed = eager.compose(algebra, coefficients, components)
+        value = dense(coefficients[0])  # not a part of the result, which may be written to
+        ctx.save_for_backward(components, value if isinstance(value, Tensor) else None)
         ctx.algebra, ctx.taylor = algebra, taylor
         return composed
 
     @staticmethod
     def backward(ctx: Any, cotangent: Tensor) -> tuple[Tensor, None, None]:
-        components, composed = ctx.saved_tensors
+        components, value = ctx.saved_tensors
         algebra = ctx.algebra
-        taylor = ctx.taylor(components[0], algebra.order + 1, composed[0])
+        recorded = torch.is_grad_enabled()  # then the value has to depend on the components
+        taylor = ctx.taylor(components[0], algebra.order + 1, None if recorded else value)
         slope = eager.composed(algebra, [times(e, c) for e, c in enumerate(taylor)][1:], components)
         return eager.dual_product(algebra, slope, cotangent), None, None
 

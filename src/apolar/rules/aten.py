@@ -6,16 +6,13 @@ offers under another name, and the backward passes, which are linear in the grad
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-import apolar.jet
 from apolar.jet import Jet, value
-from apolar.rules.metadata import detached
+from apolar.rules.metadata import as_jet
 from apolar.rules.registry import apply_bilinear, apply_linear, composite, constant, linear, rule, stacked
 
 aten = torch.ops.aten
@@ -32,15 +29,6 @@ constant(aten._is_all_true, aten._is_any_true)
 @composite(aten.alias, aten.lift_fresh, aten.lift_fresh_copy, torch.ops.prims.view_of)
 def alias(x: Any) -> Any:
     return x.view(x.shape)
-
-
-@rule(aten.detach, kind="refused")
-def detach(jet: Jet, func: Any, x: Any) -> Any:
-    """Autograd takes the results that it saves so, which changes nothing for a jet; that the user asks for it is refused."""
-    frame = sys._getframe()
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(str(Path(apolar.jet.__file__).parent)):
-        frame = frame.f_back
-    return detached(jet, func, x) if {"detach", "data"} & set(frame.f_code.co_names) else x.view(x.shape)
 
 
 @composite(aten._unsafe_view, aten._reshape_alias, aten._reshape_copy)
@@ -66,6 +54,22 @@ def index(x: Any, indices: list[Any]) -> Any:
 @composite(aten.copy)
 def copy(x: Any, source: Any, non_blocking: bool = False) -> Any:
     return source.to(x.dtype).expand(x.shape).clone()
+
+
+@composite(aten._to_copy)
+def to_copy(x: Any, *, dtype: Any = None, device: Any = None, **_: Any) -> Any:
+    return x.to(device=device, dtype=dtype, copy=True)
+
+
+@composite(aten.block_diag)
+def block_diag(tensors: list[Any]) -> Any:
+    return torch.block_diag(*tensors)
+
+
+@rule(aten._new_zeros_with_same_feature_meta, kind="constant")
+def tangent(jet: Jet, func: Any, x: Any, other: Any, **named: Any) -> Any:
+    """Zeros that forward mode copies a tangent into."""
+    return as_jet(jet, func(value(x, jet), value(other, jet), **named))
 
 
 @composite(aten._stack)

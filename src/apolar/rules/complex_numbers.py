@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 import apolar.rules.elementwise  # noqa: F401  # the rules for real numbers
-from apolar.jet import RULES, Jet
-from apolar.rules.convolution import samples
-from apolar.rules.registry import composite, linear, rule, stacked
+from apolar.jet import RULES, Jet, belongs, beneath, jets
+from apolar.rules.convolution import by_sample
+from apolar.rules.registry import apply_bilinear, composite, linear, rule, stacked
 from apolar.rules.shapes import axes, axis
 
 # ---------------------------------------------------------------------------------------------------------------- parts
@@ -102,5 +102,24 @@ for name in ("fft", "ifft", "rfft", "irfft", "hfft", "ihfft"):
 stacked(torch.fft.fftshift)(lambda x, dim=None: torch.fft.fftshift(x, axes(x, dim)))
 stacked(torch.fft.ifftshift)(lambda x, dim=None: torch.fft.ifftshift(x, axes(x, dim)))
 
-samples(torch._VF.stft, ndim=1)  # type: ignore[attr-defined]
-samples(torch.istft, ndim=2)
+
+@rule(torch._VF.stft, kind="bilinear")  # type: ignore[attr-defined]
+def stft(
+    jet: Jet, func: Any, x: Any, n_fft: int, hop_length: Any = None, win_length: Any = None, window: Any = None, *options: Any
+) -> Jet:
+    """Bilinear in signal and window."""
+
+    def transform(x: Any, window: Any) -> Any:
+        return func(x, n_fft, hop_length, win_length, window, *options)
+
+    if belongs(window, jet):
+        return apply_bilinear(jet, transform, x, window)
+    return by_sample(lambda c: transform(c, window), x, 1)
+
+
+@rule(torch.istft, kind="linear")
+def istft(jet: Jet, func: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
+    """Linear in the spectrum; a window enters as w/w² as well, and what torch composes it of is followed."""
+    if any(True for _ in jets((args, kwargs))):
+        return beneath(func, x, *args, **kwargs)
+    return by_sample(lambda c: func(c, *args, **kwargs), x, 2)

@@ -78,16 +78,20 @@ samples(native.col2im, ndim=2)
 
 @rule(native.pad, kind="linear")
 def pad(jet: Jet, func: Any, x: Jet, pad: Any, mode: str = "constant", value: float | None = None) -> Any:
-    """The border is linear in the image, except for a constant one: that counts for the value only."""
-    if mode != "constant":
-        return by_sample(lambda c: func(c, pad, mode), x, len(pad) // 2 + 1)
+    """The border is linear in the image; a constant one counts for the value only."""
+    if mode == "constant":
+        return torch.constant_pad_nd(x, pad, 0 if value is None else value)
+    return by_sample(lambda c: func(c, pad, mode), x, len(pad) // 2 + 1)
+
+
+@rule(torch.constant_pad_nd, kind="linear")
+def constant_pad_nd(jet: Jet, func: Any, x: Jet, pad: Any, value: complex = 0) -> Any:
     if len(pad) > 2 * x.ndim:
         return func(x.value, pad)
     out = func(x.components, pad)
-    return jet.like(torch.cat([func(x.components[:1], pad, mode, value), out[1:]]) if value else out)
+    return jet.like(torch.cat([func(x.components[:1], pad, value), out[1:]]) if value else out)
 
 
-composite(torch.constant_pad_nd)(lambda x, pad, value=0: F.pad(x, pad, value=value))
 samples(native.reflection_pad1d, native.replication_pad1d, ndim=2)
 samples(native.reflection_pad2d, native.replication_pad2d, ndim=3)
 samples(native.reflection_pad3d, native.replication_pad3d, ndim=4)
@@ -105,7 +109,7 @@ def by_largest(*functions: Any, axes: int) -> None:
     def by_largest_rule(jet: Jet, func: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
         _, indices = func(x.value, *args, **kwargs)
         chosen = torch.take_along_dim(x.components.flatten(-axes), indices.flatten(-axes).unsqueeze(0), -1)
-        return jet.like(chosen.reshape(-1, *indices.shape)), indices
+        return jet.like(chosen.reshape(x.components.shape[0], *indices.shape)), indices
 
     rule(*functions, kind="selection")(by_largest_rule)
 
@@ -152,7 +156,7 @@ def channel_shuffle(x: Any, groups: int) -> Any:
 linear(torch.affine_grid_generator, arguments=(0, "theta"))
 
 
-@rule(torch.grid_sampler, kind="linear")
+@rule(torch.grid_sampler, torch.grid_sampler_2d, torch.grid_sampler_3d, kind="linear")
 def grid_sampler(
     jet: Jet, func: Any, image: Any, grid: Any, interpolation_mode: int, padding_mode: int, align_corners: bool
 ) -> Any:

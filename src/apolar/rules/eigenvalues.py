@@ -54,6 +54,8 @@ def unit(V: Any) -> Any:
 def turn(V: Any, V_0: Any) -> Any:
     """Factors of modulus 1 that give the columns torch's signs or phases: its largest real entry stays real."""
     V_0 = at(V_0)
+    if not V_0.shape[-2]:
+        return 1.0
     if not V.is_complex():
         row = V_0.abs().argmax(-2, keepdim=True)
         return torch.sign(at(V).gather(-2, row) * V_0.gather(-2, row))
@@ -102,33 +104,44 @@ composite(linalg.eigvals)(lambda A: linalg.eig(A).eigenvalues)
 # ------------------------------------------------------------------------------------------------------- singular values
 
 
-def jordan_wielandt(jet: Jet, func: Any, A: Jet) -> tuple[Any, Any, Any]:
+def jordan_wielandt(jet: Jet, func: Any, A: Jet, wanted: slice = slice(None)) -> tuple[Any, Any, Any]:
     """U, S, V of a square matrix: (U; V) are eigenvectors of (0 A; Aᴴ 0) for the eigenvalues S, and (U; −V) for −S."""
     n = A.shape[-1]
     U_0, S_0, Vh_0 = linalg.svd(A.value)
     W = torch.cat([torch.cat([U_0, U_0], -1), torch.cat([Vh_0.mH, -Vh_0.mH], -1)], -2) * 0.5**0.5
     C = A.components
     H = torch.cat([torch.cat([C * 0, C], -1), torch.cat([C.mH, C * 0], -1)], -2)
-    S, X = diagonalised(jet, func, (W.mH @ H @ W).unbind(0), torch.cat([S_0, -S_0], -1), slice(n))
+    columns = slice(*wanted.indices(n))
+    S, X = diagonalised(jet, func, (W.mH @ H @ W).unbind(0), torch.cat([S_0, -S_0], -1), columns)
     both = W @ X
     return unit(both[..., :n, :]), S, unit(both[..., n:, :])
 
 
 @rule(linalg.svd)
 def svd(jet: Jet, func: Any, A: Jet, full_matrices: bool = True, *, driver: Any = None) -> Any:
-    """U S Vᴴ = A, by A = Q R or Aᴴ = Q R where it is not square."""
+    """U S Vᴴ = A, by A = Q R or Aᴴ = Q R where it is not square.
+
+    The columns N that make a basis of those of the larger factor have no equation but NᴴN = 1 and QᴴN = 0, and so a unitary
+    factor is free: it is chosen such that N moves like the last columns of the complete Q.
+    """
     m, n = A.shape[-2:]
+    r = min(m, n)
     if m == n:
         U, S, V = jordan_wielandt(jet, func, A)
-    elif full_matrices:
-        raise unsupported(func, jet, "The singular vectors of a null space are not unique: use full_matrices=False.")
     else:
-        Q, R = linalg.qr(A if m > n else A.mH)
+        Q, R = linalg.qr(A if m > n else A.mH, "complete" if full_matrices else "reduced")
+        Q, N, R = Q[..., :r], Q[..., r:], R[..., :r, :]
         U, S, V = jordan_wielandt(jet, func, R if m > n else R.mH)
         U, V = (Q @ U, V) if m > n else (U, Q @ V)
-    U_0, _, Vh_0 = func(at(A), False, driver=driver)
-    phase = turn(torch.cat([U, V], -2), torch.cat([U_0, Vh_0.mH], -2))
-    return types.linalg_svd((U * phase, S, (V * phase).mH))
+    U_0, _, Vh_0 = func(at(A), full_matrices, driver=driver)
+    V_0 = Vh_0.mH
+    phase = turn(torch.cat([U, V], -2), torch.cat([U_0[..., :r], V_0[..., :r]], -2))
+    U, V = U * phase, V * phase
+    if full_matrices and m > n:
+        U = torch.cat([U, N @ (at(N).mH @ U_0[..., r:])], -1)
+    elif full_matrices and m < n:
+        V = torch.cat([V, N @ (at(N).mH @ V_0[..., r:])], -1)
+    return types.linalg_svd((U, S, V.mH))
 
 
 @composite(linalg.svdvals)
@@ -138,5 +151,9 @@ def svdvals(A: Any, *, driver: Any = None) -> Any:
 
 @composite("svd")
 def torch_svd(A: Any, some: bool = True, compute_uv: bool = True) -> Any:
-    U, S, Vh = linalg.svd(A, full_matrices=not some and compute_uv)
-    return types.svd((U, S, Vh.mH) if compute_uv else (torch.zeros_like(at(U)), S, torch.zeros_like(at(Vh.mH))))
+    if not compute_uv:
+        m, n = A.shape[-2:]
+        zeros = (at(A).new_zeros(*A.shape[:-2], k, k) for k in (m, n))
+        return types.svd((next(zeros), linalg.svdvals(A), next(zeros)))
+    U, S, Vh = linalg.svd(A, full_matrices=not some)
+    return types.svd((U, S, Vh.mH))

@@ -187,7 +187,6 @@ elementwise("erfcx", derivative=_erfcx_slope)
 elementwise("ndtri", derivative=lambda y, x: exp(y * y * 0.5) * math.sqrt(2 * math.pi))
 elementwise("lgamma", "gammaln", derivative=lambda y, x: torch.digamma(x))
 elementwise("digamma", "psi", derivative=lambda y, x: trigamma(x))
-elementwise("entr", derivative=lambda y, x: -log(x) - 1)
 
 
 def trigamma(x: Any) -> Any:

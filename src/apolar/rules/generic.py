@@ -4,59 +4,94 @@ A jet stands for the path x(ξ) = Σₖ xₖ eₖ(ξ), where the polynomials e�
 closed, pₖ(∂) F(x(ξ)) at 0 depends on nothing else. With weights w, h = ⟨w, F(x(ξ))⟩ is a scalar whose derivatives with
 respect to the scalars ξⱼ are nested reverse passes, and each of them is linear in w, so that a last pass gives ∂ᵅF.
 
-PyTorch's own derivatives are not right everywhere: ATen operators are taken up to an order that the tests have verified.
+PyTorch's derivatives are not right everywhere, and a backward pass that cannot be differentiated often gives zeros. So at
+its first call every operator is compared with differences, order by order, and refused where it does not agree.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch._ops import OpOverload
-from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
+from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
 
-from apolar.jet import Jet, belongs, unsupported
+from apolar.jet import Jet, belongs, plain, unsupported
 from apolar.operators import Monomial
 
-VERIFIED: dict[Any, int] = {}
-"""By ATen operator: the order up to which PyTorch's nested reverse mode is right."""
+NO_DERIVATIVE = (
+    "PyTorch's own derivatives of it are missing or wrong at this order: say it in functions that "
+    "ap.supported_operators() lists."
+)
 
-NO_DERIVATIVE = "PyTorch has no derivative of it at this order: register one, or say it in functions that ap.supported_operators() lists."
+_right: set[tuple[OpOverload, int]] = set()
+"""Operators whose derivatives agreed with differences, up to the order."""
 
 
 def by_reverse_mode(jet: Jet, func: Any, *args: Any, **kwargs: Any) -> Any:
-    """An operator through nested reverse passes: one of the user at any order, one of ATen as far as it is verified."""
-    algebra = jet.algebra
-    if not isinstance(func, OpOverload) or (
-        func.namespace == "aten" and algebra.order > VERIFIED.get(func.overloadpacket, 0)
-    ):
+    """An operator by nested reverse passes through PyTorch's derivatives of it."""
+    if not isinstance(func, OpOverload) or func._schema.is_mutable:
         raise unsupported(func, jet)
     leaves, tree = tree_flatten((args, kwargs))
-    moving = [k for k, x in enumerate(leaves) if belongs(x, jet)]
-    recorded = torch.is_grad_enabled() and any(isinstance(x, Tensor) and _requires_grad(x, jet) for x in leaves)
-    with torch.enable_grad():
-        symbols = [torch.zeros((), dtype=torch.float64, requires_grad=True) for _ in algebra.coordinates]
-        for k in moving:
-            leaves[k] = _path(leaves[k].components, symbols, algebra.path)
-        at, named = tree_unflatten(leaves, tree)
-        output = func(*at, **named)
 
-    def lifted(y: Any) -> Any:
-        if not isinstance(y, Tensor) or not (y.is_floating_point() or y.is_complex()):
-            return y
-        if not y.requires_grad:
-            raise unsupported(func, jet, NO_DERIVATIVE)
-        return jet.like(_components(y, symbols, jet, recorded))
+    def at(*moving: Any) -> Any:
+        rest = iter(moving)
+        args, kwargs = tree_unflatten([next(rest) if belongs(x, jet) else x for x in leaves], tree)
+        return func(*args, **kwargs)
 
+    moving = [x for x in leaves if belongs(x, jet)]
+    recorded = torch.is_grad_enabled() and any(
+        (x.components if belongs(x, jet) else x).requires_grad for x in leaves if isinstance(x, Tensor)
+    )
     try:
-        return tree_map(lifted, output)
+        if (func, jet.algebra.order) not in _right:
+            if not agrees_with_differences(at, [plain(x) for x in moving], jet.algebra.order):
+                raise unsupported(func, jet, NO_DERIVATIVE)
+            _right.add((func, jet.algebra.order))
+        with torch.enable_grad():
+            symbols = [torch.zeros((), dtype=torch.float64, requires_grad=True) for _ in jet.algebra.coordinates]
+            output = at(*(_path(x.components, symbols, jet.algebra.path) for x in moving))
+            return tree_map(lambda y: jet.like(_components(y, symbols, jet, recorded)) if _moves(y) else y, output)
     except (NotImplementedError, RuntimeError) as error:
         raise unsupported(func, jet, NO_DERIVATIVE) from error
 
 
-def _requires_grad(x: Any, jet: Jet) -> bool:
-    return x.components.requires_grad if belongs(x, jet) else x.requires_grad
+def agrees_with_differences(function: Callable[..., Any], point: Sequence[Tensor], order: int) -> bool:
+    """Whether along a random line each nested derivative, up to the order, is the difference quotient of the one below."""
+    generator = torch.Generator().manual_seed(0)
+    lines = [torch.randn(x.shape, generator=generator, dtype=torch.float64).to(x) for x in point]
+
+    def derivatives(s: float) -> list[float]:
+        position = torch.tensor(s, dtype=torch.float64, device=point[0].device, requires_grad=True)
+        outputs = tree_leaves(function(*(x.detach() + position.to(x.dtype) * v for x, v in zip(point, lines))))
+        h = sum((_number(y, k) for k, y in enumerate(filter(_floating, outputs))), 0 * position)
+        found = [h]
+        for _ in range(order):
+            found.append(_gradient(found[-1], position, recorded=True))
+        return [float(d.detach()) for d in found]
+
+    with torch.enable_grad():
+        epsilon = max(torch.finfo(x.dtype).eps for x in point)
+        step, tolerance = epsilon**0.2, epsilon**0.4
+        low, below, here, above, high = (derivatives(j * step) for j in (-2, -1, 0, 1, 2))
+    quotients = [(8 * (above[k] - below[k]) - (high[k] - low[k])) / (12 * step) for k in range(order)]
+    return all(abs(q - d) <= tolerance * max(1.0, *map(abs, here)) for q, d in zip(quotients, here[1:]))
+
+
+def _number(y: Tensor, seed: int) -> Tensor:
+    """A random linear combination of the entries."""
+    weights = torch.rand(y.shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).to(y.device)
+    return (weights * torch.real(y * (1 - 0.5j) if y.is_complex() else y)).sum()
+
+
+def _floating(y: Any) -> bool:
+    return isinstance(y, Tensor) and (y.is_floating_point() or y.is_complex())
+
+
+def _moves(y: Any) -> bool:
+    return isinstance(y, Tensor) and y.requires_grad
 
 
 def _path(components: Tensor, symbols: list[Tensor], monomials: tuple[tuple[Monomial, float], ...]) -> Tensor:
@@ -66,27 +101,26 @@ def _path(components: Tensor, symbols: list[Tensor], monomials: tuple[tuple[Mono
         e: Any = c
         for symbol, power in zip(symbols, powers, strict=True):
             e = e * symbol**power if power else e
-        total = total + x * (e if isinstance(e, float) else e.to(x.dtype))
+        total = total + x * (e.to(x) if isinstance(e, Tensor) else e)
     return total
 
 
 def _components(y: Tensor, symbols: list[Tensor], jet: Jet, recorded: bool) -> Tensor:
     """pₖ(∂) y for every k, where y depends on the symbols."""
     weights = torch.zeros_like(y, requires_grad=True)
-    with torch.enable_grad():
-        derivatives = {(0,) * len(symbols): (weights.conj() * y).real.sum() if y.is_complex() else (weights * y).sum()}
+    derivatives = {(0,) * len(symbols): torch.real(weights.conj() * y).sum()}
 
-        def derivative(monomial: Monomial) -> Tensor:
-            if monomial not in derivatives:
-                j = next(j for j, power in enumerate(monomial) if power)
-                lower = derivative((*monomial[:j], monomial[j] - 1, *monomial[j + 1 :]))
-                derivatives[monomial] = _gradient(lower, symbols[j], True)
-            return derivatives[monomial]
+    def derivative(monomial: Monomial) -> Tensor:
+        if monomial not in derivatives:
+            j = next(j for j, power in enumerate(monomial) if power)
+            lower = derivative((*monomial[:j], monomial[j] - 1, *monomial[j + 1 :]))
+            derivatives[monomial] = _gradient(lower, symbols[j], recorded=True)
+        return derivatives[monomial]
 
-        components = [
-            sum(float(c) * _gradient(derivative(m), weights, recorded) for m, c in p.terms.items())
-            for p in jet.algebra.basis
-        ]
+    components = [
+        sum(float(c) * _gradient(derivative(m), weights, recorded) for m, c in p.terms.items())
+        for p in jet.algebra.basis
+    ]
     return torch.stack(components)  # type: ignore[arg-type]
 
 

@@ -1,4 +1,4 @@
-"""Linear equations, inverses and least squares.
+"""Linear equations and inverses.
 
 Since A₀Xₖ + Σ c AᵢXⱼ = Bₖ with i ≥ 1 in component k of A·X = B, one factorisation of A₀ solves all components in order.
 """
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from apolar.jet import Jet, anywhere, belongs, component_list, unsupported, value
 from apolar.kernels import eager
-from apolar.rules.matrices import at, identity, mirrored
+from apolar.rules.matrices import at, everything, identity, tiny
 from apolar.rules.products import align
 from apolar.rules.registry import composite, rule
 
@@ -94,7 +94,7 @@ def solve_triangular(
 def triangular_solve(B: Any, A: Any, upper: bool = True, transpose: bool = False, unitriangular: bool = False) -> Any:
     M = A.mT if transpose else A
     X = linalg.solve_triangular(M, B, upper=upper != transpose, unitriangular=unitriangular)
-    return types.triangular_solve((X, A.triu() if upper else A.tril()))
+    return types.triangular_solve((X, A.expand(*X.shape[:-2], -1, -1)))
 
 
 @composite("cholesky_solve")
@@ -104,8 +104,16 @@ def cholesky_solve(B: Any, L: Any, upper: bool = False) -> Any:
     return linalg.solve_triangular(L.mH, linalg.solve_triangular(L, B, upper=False), upper=True)
 
 
-@composite("cholesky_inverse")
-def cholesky_inverse(L: Any, upper: bool = False) -> Any:
+@rule("cholesky_inverse", kind="composite")
+def cholesky_inverse(jet: Jet, func: Any, L: Jet, upper: bool = False) -> Any:
+    """(L Lᴴ)⁻¹; LAPACK takes the diagonal of L for real."""
+    numbers = everything(L)
+    size = linalg.matrix_norm(numbers).unsqueeze(-1)
+    if L.is_complex() and anywhere(numbers.diagonal(dim1=-2, dim2=-1).imag.abs() > 100 * tiny(L) * size):
+        raise unsupported(
+            func, jet, "The diagonal of a Cholesky factor is real, and this one moves away from the real numbers. "
+            "torch.cholesky_solve of the unit matrix has derivatives there."
+        )  # fmt: skip
     return torch.cholesky_solve(identity(L), L, upper)
 
 
@@ -137,38 +145,3 @@ def tensorsolve(A: Any, B: Any, dims: Any = None) -> Any:
 def tensorinv(A: Any, ind: int = 2) -> Any:
     n = math.prod(A.shape[:ind])
     return linalg.inv(A.reshape(n, -1)).reshape(A.shape[ind:] + A.shape[:ind])
-
-
-# --------------------------------------------------------------------------------------------------------- least squares
-
-
-def least_squares(jet: Jet, func: Any, A: Any, B: Any, **tolerances: Any) -> Any:
-    """The X of least norm among those with the least ‖A·X − B‖: R⁻¹ Qᴴ B, where A = Q R has full rank."""
-    if anywhere(linalg.matrix_rank(at(A), **tolerances) < min(A.shape[-2:])):
-        raise unsupported(func, jet, "Where a matrix has not full rank its pseudo-inverse jumps and has no derivative.")
-    if A.shape[-2] < A.shape[-1]:
-        Q, R = linalg.qr(A.mH)
-        return Q @ linalg.solve_triangular(R.mH, B, upper=False)
-    Q, R = linalg.qr(A)
-    return linalg.solve_triangular(R, Q.mH @ B, upper=True)
-
-
-@rule(linalg.lstsq, kind="composite")
-def lstsq(jet: Jet, func: Any, A: Any, B: Any, rcond: Any = None, *, driver: Any = None) -> Any:
-    vector = holds_vectors(A, B)
-    right = B.unsqueeze(-1) if vector else B
-    X = least_squares(jet, func, A, right, rtol=rcond)
-    _, residuals, rank, singular = func(at(A), at(B), rcond, driver=driver)
-    if residuals.numel():
-        residuals = (torch.abs(A @ X - right) ** 2).sum(-2).reshape(residuals.shape)
-    singular = linalg.svdvals(A) if singular.numel() and isinstance(A, Jet) else singular
-    return types.linalg_lstsq((X.squeeze(-1) if vector else X, residuals, rank, singular))
-
-
-@rule("pinverse", linalg.pinv, kind="composite")
-def pinv(
-    jet: Jet, func: Any, A: Any, rcond: Any = 1e-15, hermitian: bool = False, *, atol: Any = None, rtol: Any = None
-) -> Any:
-    A = mirrored(A) if hermitian else A
-    eye = torch.eye(A.shape[-2], dtype=A.dtype, device=A.device).expand(*A.shape[:-2], -1, -1)
-    return least_squares(jet, func, A, eye, atol=atol, rtol=rcond if rtol is None and rcond != 1e-15 else rtol)

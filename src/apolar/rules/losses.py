@@ -8,10 +8,10 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from apolar.jet import Jet, plain, unsupported
+from apolar.jet import Jet, plain
 from apolar.rules.normalisation import length
 from apolar.rules.reductions import norm_or_zero
-from apolar.rules.registry import composite, rule
+from apolar.rules.registry import composite, opened, rule
 
 native: Any = torch._C._nn
 NONE, MEAN, SUM = range(3)
@@ -138,9 +138,10 @@ def poisson_nll_loss(x: Any, y: Any, log_input: bool, full: bool, eps: float, re
     return reduced(loss, reduction)
 
 
-@rule(torch.ctc_loss, kind="refused")
-def ctc_loss(jet: Jet, func: Any, *args: Any, **kwargs: Any) -> Any:
-    raise unsupported(func, jet, "It sums over alignments inside of torch; write the recursion with torch.logsumexp.")
+@rule(*([F.linear_cross_entropy] if hasattr(F, "linear_cross_entropy") else []), kind="composite")  # not in torch 2.7
+def linear_cross_entropy(jet: Jet, func: Any, *args: Any, options: Any = None, **named: Any) -> Any:
+    """The options of torch divide the batch, which saves memory and changes no number."""
+    return opened(func)(*args, **named)  # type: ignore[misc]
 
 
 # -------------------------------------------------------------------------------------------------------------- margins
@@ -178,6 +179,7 @@ def multi_margin_loss(
 @composite(native.multilabel_margin_loss)
 def multilabel_margin_loss(x: Any, y: Any, reduction: int = MEAN) -> Any:
     """Σ max(0, 1 − x[j] + x[i]) / C over the labels j, which end at the first −1, and the other classes i."""
+    x, y = torch.atleast_1d(x), torch.atleast_1d(y)
     listed = (y >= 0).to(y.dtype).cumprod(-1) == 1
     index = torch.where(listed, y, 0)
     classes = torch.arange(x.shape[-1], device=x.device)

@@ -12,12 +12,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from apolar.jet import Jet, plain
+from apolar.jet import Jet, anywhere, plain
 
 
 def at(x: Any) -> Tensor:
     """The value of a jet of jets as a constant."""
     return plain(x).detach()
+
+
+def everything(x: Any) -> Tensor:
+    """All numbers of a jet of jets as a constant, with axes for the components in front."""
+    return everything(x.components) if isinstance(x, Jet) else x.detach()
 
 
 def depth(x: Any) -> int:
@@ -58,3 +63,9 @@ def mirrored(A: Jet, upper: bool = False) -> Jet:
 def tiny(x: Tensor) -> float:
     """The relative size of a rounding error in a matrix like ``x``."""
     return max(x.shape[-2:]) * torch.finfo(x.dtype).eps
+
+
+def vanishes(T: Tensor, n: int, tolerance: float) -> bool:
+    """Whether one of the first ``n`` entries on the diagonal of a triangle is 0 up to rounding."""
+    size = at(T).diagonal(dim1=-2, dim2=-1).abs()
+    return n > 0 and anywhere(size[..., :n].amin(-1) <= tolerance * size.amax(-1))

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from apolar.jet import Jet, unsupported
-from apolar.rules.eigenvalues import eigh_of
+from apolar.rules.eigenvalues import eigh_of, jordan_wielandt
 from apolar.rules.matrices import at, depth, identity
 from apolar.rules.registry import composite, rule
 from apolar.rules.shapes import axis
@@ -74,7 +74,9 @@ def matrix_norm(
         square = A.mH @ A if A.shape[-2] >= A.shape[-1] else A @ A.mH
         out = torch.sqrt(eigh_of(jet, func, square, "L", slice(-1, None))[0][..., 0])
     elif ord == -2:
-        out = linalg.svdvals(A)[..., -1]
+        m, n = A.shape[-2:]
+        R = A if m == n else linalg.qr(A if m > n else A.mH, mode="r").R
+        out = jordan_wielandt(jet, func, R, slice(-1, None))[1][..., 0]
     elif ord == "nuc":
         out = linalg.svdvals(A).sum(-1)
     else:
@@ -95,8 +97,8 @@ composite("nuclear_norm")(lambda A, dim=(-2, -1), keepdim=False: linalg.matrix_n
 def cond(A: Any, p: Any = None) -> Any:
     """‖A‖ ‖A⁻¹‖; for p = ±2 the ratio of the extreme singular values."""
     if p in (None, 2, -2):
-        S = linalg.svdvals(A)
-        return S[..., -1] / S[..., 0] if p == -2 else S[..., 0] / S[..., -1]
+        largest, smallest = linalg.matrix_norm(A, 2), linalg.matrix_norm(A, -2)
+        return smallest / largest if p == -2 else largest / smallest
     return linalg.matrix_norm(A, p) * linalg.matrix_norm(linalg.inv(A), p)
 
 

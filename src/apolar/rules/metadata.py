@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from apolar.errors import DetachedError
-from apolar.jet import Jet, belongs, constant_components, unsupported, user_line
+from apolar.jet import Jet, belongs, beneath, constant_components, unsupported, user_line
 from apolar.rules.registry import constant, rule
 
 ATTRIBUTES = (
@@ -59,8 +59,8 @@ def no_graph(jet: Jet, func: Any, x: Jet) -> None:
 
 
 @rule(
-    "detach", "detach_", "item", "tolist", "numpy", "__float__", "__complex__", "__array__", "__array_wrap__", _getter("data"),
-    Tensor.__dlpack__, kind="refused",
+    "detach", "detach_", "detach_copy", "item", "tolist", "numpy", "__float__", "__complex__", "__array__", "__array_wrap__",
+    _getter("data"), Tensor.__dlpack__, torch.ops.aten._local_scalar_dense, kind="refused",
 )  # fmt: skip
 def detached(jet: Jet, func: Any, *args: Any, **kwargs: Any) -> Any:
     """Values without their derivative would make the result silently wrong."""
@@ -92,6 +92,15 @@ def autograd_inside(jet: Jet, func: Any, *args: Any, **kwargs: Any) -> Any:
         jet,
         "Inside of a lifted function use ap.grad, ap.jacobian or ap.evaluate, or ask for the operators directly.",
     )
+
+
+@rule(torch._make_dual, kind="refused")
+def make_dual(jet: Jet, func: Any, *args: Any, **kwargs: Any) -> Any:
+    """In forward mode a tangent lies in the wrapper, where no jet would see it; torch.func.jvp has a wrapper of its own."""
+    functorch = torch._C._functorch
+    if (inside := functorch.peek_interpreter_stack()) is None or inside.key() != functorch.TransformType.Jvp:
+        return autograd_inside(jet, func, *args, **kwargs)
+    return beneath(func, *args, **kwargs)
 
 
 @rule("zeros_like", "ones_like", "full_like", "empty_like", "rand_like", "randn_like", "randint_like", kind="constant")

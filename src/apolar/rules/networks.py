@@ -36,17 +36,23 @@ def prelu(x: Any, weight: Any) -> Any:
     return torch.where(x > 0, x, slope * x)
 
 
-@rule(torch.rrelu, kind="linear")
+@composite(torch.rrelu)
 def rrelu(
-    jet: Jet, func: Any, x: Jet, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False,
+    x: Any, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False, generator: Any = None
+) -> Any:
+    return native.rrelu_with_noise(x, torch.empty_like(plain(x)), lower, upper, training, generator)
+
+
+@rule(native.rrelu_with_noise, kind="linear")
+def rrelu_with_noise(
+    jet: Jet, func: Any, x: Jet, noise: Any, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False,
     generator: Any = None,
 ) -> Any:  # fmt: skip
     """x where x > 0, r x elsewhere, with r drawn from [lower, upper] or, in evaluation, in their middle."""
     if not training:
         return F.leaky_relu(x, (lower + upper) / 2)
-    noise = torch.empty_like(plain(x))
-    native.rrelu_with_noise(plain(x), noise, lower, upper, training, generator)
-    return x * noise
+    func(plain(x), plain(noise), lower, upper, training, generator)
+    return x * plain(noise)
 
 
 # ----------------------------------------------------------------------------------------------------------- randomness
@@ -56,6 +62,13 @@ def rrelu(
 def dropout(jet: Jet, func: Any, x: Jet, p: float, train: bool) -> Jet:
     """x · mask/(1 − p)."""
     return x * func(torch.ones_like(plain(x)), p, train) if train and p else x
+
+
+@rule(torch.native_dropout, kind="linear")
+def native_dropout(jet: Jet, func: Any, x: Jet, p: float, train: bool | None) -> Any:
+    """The same, and the mask."""
+    scale, mask = func(torch.ones_like(plain(x)), p, train)
+    return x * scale, mask
 
 
 @rule(torch.alpha_dropout, torch.feature_alpha_dropout, kind="linear")
@@ -70,11 +83,21 @@ def alpha_dropout(jet: Jet, func: Any, x: Jet, p: float, train: bool) -> Jet:
     return x * ((shift > 0).to(shift.dtype) / math.sqrt((alpha**2 * p + 1) * (1 - p))) + shift
 
 
-@rule("normal_", "uniform_", "exponential_", "bernoulli_", "cauchy_", "geometric_", "log_normal_", kind="constant")
+@rule(
+    "normal_", "uniform_", "exponential_", "bernoulli_", "cauchy_", "geometric_", "log_normal_", "random_", kind="constant"
+)  # fmt: skip
 def drawn(jet: Jet, func: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
     """Random numbers, written into a jet or a plain tensor, are constants."""
     numbers = func(torch.empty_like(x.value) if belongs(x, jet) else x, *(value(a, jet) for a in args), **kwargs)
     return overwrite(jet, func, x, numbers) if belongs(x, jet) else numbers
+
+
+@rule(torch.normal, kind="linear")
+def normal(jet: Jet, func: Any, mean: Any, std: Any = 1.0, *, generator: Any = None) -> Any:
+    """mean + std · ε with a standard normal ε."""
+    shape = torch.broadcast_shapes(*(a.shape for a in (mean, std) if isinstance(a, Tensor)))
+    ones = torch.ones(shape, dtype=jet.dtype, device=jet.device)
+    return mean + std * func(torch.zeros_like(ones), ones, generator=generator)
 
 
 # ------------------------------------------------------------------------------------------------------------ embedding

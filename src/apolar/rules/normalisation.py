@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -11,6 +12,8 @@ from torch import Tensor
 from apolar.jet import Jet, plain, unsupported
 from apolar.rules.reductions import p_norm
 from apolar.rules.registry import composite, rule
+
+aten = torch.ops.aten
 
 
 def standardised(x: Any, dims: Any, eps: float) -> tuple[Any, Any, Any]:
@@ -60,7 +63,7 @@ def rms_norm(x: Any, normalized_shape: Any, weight: Any = None, eps: float | Non
 
 
 def grouped(x: Any, groups: int, weight: Any, bias: Any, eps: float) -> tuple[Any, Any, Any]:
-    y, mean, scale = standardised(x.reshape(x.shape[0], groups, -1), -1, eps)
+    y, mean, scale = standardised(x.reshape(x.shape[0], groups, math.prod(x.shape[1:]) // groups), -1, eps)
     y = affine(y.reshape(x.shape), channels(weight, x), channels(bias, x))
     return y, mean.squeeze(-1), scale.squeeze(-1)
 
@@ -111,7 +114,7 @@ def batch_norm(
     """By the statistics of each channel over the batch, or by the running ones."""
     dims = [d for d in range(x.ndim) if d != 1]
     y = normalised(x, dims, mean, var, not training, eps)
-    if training:
+    if training and x.numel():
         remember(jet, func, x, dims, mean, var, momentum)
     return affine(y, channels(weight, x), channels(bias, x))
 
@@ -125,6 +128,34 @@ def native_batch_norm(
         return y, x.new_zeros(0), x.new_zeros(0)
     _, mean, scale = standardised(x, [d for d in range(x.ndim) if d != 1], eps)
     return y, mean.flatten(), scale.flatten()
+
+
+@composite(torch._native_batch_norm_legit)
+def native_batch_norm_legit(x: Any, weight: Any, bias: Any, *options: Any) -> Any:
+    """Running statistics may be left out."""
+    *statistics, training, momentum, eps = options
+    mean, var = statistics or (None, None)
+    return native_batch_norm(x, weight, bias, mean, var, training, momentum, eps)
+
+
+@composite(torch._native_batch_norm_legit_no_training)
+def native_batch_norm_legit_no_training(
+    x: Any, weight: Any, bias: Any, mean: Any, var: Any, momentum: float, eps: float
+) -> Any:
+    return native_batch_norm(x, weight, bias, mean, var, False, momentum, eps)
+
+
+@composite(aten._batch_norm_with_update)
+def batch_norm_with_update(x: Any, weight: Any, bias: Any, mean: Any, var: Any, momentum: float, eps: float) -> Any:
+    """The last result is memory for the backward pass on other devices."""
+    y = native_batch_norm(x, weight, bias, mean, var, True, momentum, eps)
+    return *y, torch.empty(0, dtype=torch.uint8, device=x.device)
+
+
+@composite(aten._batch_norm_no_update)
+def batch_norm_no_update(x: Any, weight: Any, bias: Any, mean: Any, var: Any, momentum: float, eps: float) -> Any:
+    y = native_batch_norm(x, weight, bias, mean, var, False, momentum, eps)
+    return *y, torch.empty(0, dtype=torch.uint8, device=x.device)
 
 
 @rule(torch.instance_norm, kind="composite")

@@ -36,7 +36,7 @@ def against(x: Jet, y: Any) -> Tensor:
 @rule("add", "__radd__", kind="linear")
 def add(jet: Jet, func: Any, x: Any, y: Any, *, alpha: float = 1) -> Jet:
     if not belongs(y, jet):
-        return _add_constant(x, y if alpha == 1 else y * alpha)
+        return _add_constant(x, y, alpha)
     if not belongs(x, jet):
         return _add_constant(y if alpha == 1 else y * alpha, x)
     if bool(x.ndim) == bool(y.ndim):
@@ -44,20 +44,21 @@ def add(jet: Jet, func: Any, x: Any, y: Any, *, alpha: float = 1) -> Jet:
     return stack([torch.add(a, b, alpha=alpha) for a, b in zip(x.components, y.components, strict=True)], jet)
 
 
-def _add_constant(x: Jet, c: Any) -> Jet:
+def _add_constant(x: Jet, c: Any, alpha: float = 1) -> Jet:
+    """x + αc; torch multiplies in the dtype of the result."""
     components = against(x, c)
-    first = components[0] + c
+    first = torch.add(components[0], c, alpha=alpha)
     return x.like(torch.cat([first.unsqueeze(0), components[1:].expand(-1, *first.shape)]))
 
 
 @composite("sub", "subtract", "__sub__")
 def sub(x: Any, y: Any, *, alpha: float = 1) -> Any:
-    return torch.add(x, torch.neg(y) if isinstance(y, Tensor) else -y, alpha=alpha)
+    return torch.add(x, y, alpha=-alpha)
 
 
 @composite("rsub", "__rsub__")
 def rsub(x: Any, y: Any, *, alpha: float = 1) -> Any:
-    return torch.add(torch.neg(x) * alpha, y)
+    return torch.sub(y, x, alpha=alpha) if isinstance(y, Tensor) else torch.add(torch.neg(x) * alpha, y)
 
 
 linear("neg", "negative")
@@ -83,9 +84,16 @@ def div(jet: Jet, func: Any, x: Any, y: Any, *, rounding_mode: str | None = None
     return jet.like(eager.divide(jet.algebra, lambda b: b / divisor[0], torch.mul, divisor, component_list(x, jet)))
 
 
+def beside(number: Any, x: Any) -> Any:
+    """A number as a tensor of the dtype that torch gives to what it makes of it and ``x``; tensors stay what they are."""
+    if isinstance(number, Tensor):
+        return number
+    return torch.as_tensor(number, dtype=torch.result_type(plain(x), number), device=x.device)
+
+
 @composite("__rdiv__", "__rtruediv__")
 def rdiv(x: Any, y: Any) -> Any:
-    return torch.div(torch.as_tensor(y, dtype=x.dtype, device=x.device), x)
+    return torch.div(beside(y, x), x)
 
 
 def _remainder(name: str, rounding_mode: str) -> None:
@@ -102,17 +110,22 @@ _remainder("fmod", "trunc")
 
 @composite("__rmod__")
 def rmod(x: Any, y: Any) -> Any:
-    return torch.remainder(torch.as_tensor(y, dtype=x.dtype, device=x.device), x)
+    return torch.remainder(beside(y, x), x)
+
+
+def promoted(a: Any, x: Any) -> Any:
+    """``a`` in the dtype that torch gives to what it makes of it and ``x``."""
+    return a.to(torch.result_type(plain(x), plain(a)))
 
 
 @composite("addcmul")
 def addcmul(x: Any, a: Any, b: Any, *, value: float = 1) -> Any:
-    return x + value * (a * b)
+    return x + value * (promoted(a, x) * b)
 
 
 @composite("addcdiv")
 def addcdiv(x: Any, a: Any, b: Any, *, value: float = 1) -> Any:
-    return x + value * (a / b)
+    return x + value * (promoted(a, x) / b)
 
 
 @composite("lerp")
@@ -127,18 +140,23 @@ def lerp(start: Any, end: Any, weight: Any) -> Any:
 def pow(jet: Jet, func: Any, x: Any, y: Any) -> Any:
     """xʸ: a recurrence where y is constant, exp(y log x) where it is not."""
     if belongs(y, jet):
-        return _exponential(x if isinstance(x, Tensor) else torch.as_tensor(x, dtype=y.dtype, device=y.device), y)
+        return _exponential(beside(x, y), y)
+    if isinstance(y, Tensor) and y.dtype == torch.bool:
+        y = y.byte()
     if isinstance(y, Tensor) and y.ndim:
         x = x.expand(torch.broadcast_shapes(x.shape, y.shape))
     return RULES[number_power](jet, number_power, x, y)
 
 
 def _exponential(x: Any, y: Any) -> Any:
-    """exp(y log x) where x > 0. Elsewhere the value alone: a constant 0 keeps it, and others have no derivative."""
+    """exp(y log x) where x is not 0, or positive if all is real. Elsewhere the value alone: a constant 0 keeps it, and
+    others have no derivative."""
+    x, y = (a.to(torch.result_type(plain(x), plain(y))) for a in (x, y))
     at_x, at_y = plain(x), plain(y)
-    defined = (at_x > 0) | ((at_x == 0) & (not isinstance(x, Jet)))
-    undefined = torch.where(defined, 0.0, torch.nan) * (y - at_y)
-    return torch.where(at_x > 0, torch.exp(y * torch.log(torch.where(at_x > 0, x, 1.0))), at_x**at_y + undefined)
+    regular = at_x != 0 if x.is_complex() else at_x > 0
+    defined = regular | ((at_x == 0) & (not isinstance(x, Jet)))
+    undefined = torch.where(defined, 0.0, torch.nan).to(y.dtype) * (y - at_y)
+    return torch.where(regular, torch.exp(y * torch.log(torch.where(regular, x, 1.0))), at_x**at_y + undefined)
 
 
 @composite("__rpow__")
@@ -148,7 +166,10 @@ def rpow(x: Any, y: Any) -> Any:
 
 @composite("float_power")
 def float_power(x: Any, y: Any) -> Any:
-    return torch.pow(*(a.double() if isinstance(a, Tensor) else a for a in (x, y)))
+    """The power in double precision."""
+    complex_ = any(a.is_complex() if isinstance(a, Tensor) else isinstance(a, complex) for a in (x, y))
+    dtype = torch.complex128 if complex_ else torch.float64
+    return torch.pow(*(a.to(dtype) if isinstance(a, Tensor) else a for a in (x, y)))
 
 
 # ---------------------------------------------------------------------------------------------------- matrix products

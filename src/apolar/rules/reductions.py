@@ -100,34 +100,49 @@ def scan(function: Any) -> Any:
 
 
 composite("cumprod")(scan(torch.mul))
-composite("logcumsumexp")(scan(torch.logaddexp))
 
 # ------------------------------------------------------------------------------------------------- exponentials and logs
 
 
-def largest(x: Any, dim: Any) -> Any:
-    """The maximum along axes as a constant, 0 where it is infinite: a shift that changes no value."""
-    at = plain(x)
-    return _finite(
-        at.amax(dim, keepdim=True) if at.numel() and at.ndim else at.sum(dim, keepdim=True) if at.ndim else at
-    )
+def largest(x: Any, dim: Any) -> Tensor:
+    """The largest real part along axes as a constant."""
+    at = _real(plain(x).detach())
+    return at.amax(dim, keepdim=True) if at.numel() and at.ndim else at.sum(dim, keepdim=True) if at.ndim else at
+
+
+def _real(x: Tensor) -> Tensor:
+    return x.real if x.is_complex() else x
 
 
 def _finite(x: Tensor) -> Tensor:
+    """A shift that changes no value: 0 where it is infinite."""
     return torch.where(x.abs() == math.inf, 0.0, x)
+
+
+def _log_of_sum(total: Any, top: Tensor) -> Any:
+    """The logarithm of a sum of exponentials: where even the largest exponent is −∞, all stay so wherever they move."""
+    empty = top == -math.inf
+    return torch.where(empty, -math.inf, torch.log(torch.where(empty, 1.0, total)) + _finite(top))
 
 
 @composite("logsumexp", torch.special.logsumexp)
 def logsumexp(x: Any, dim: Any, keepdim: bool = False) -> Any:
-    shift = largest(x, dim)
-    total = torch.log(torch.exp(x - shift).sum(dim, keepdim=True)) + shift
+    top = largest(x, dim)
+    total = _log_of_sum(torch.exp(x - _finite(top)).sum(dim, keepdim=True), top)
     return total if keepdim or not x.ndim else total.sum(dim)
 
 
 @composite("logaddexp")
 def logaddexp(x: Any, y: Any) -> Any:
-    shift = _finite(torch.maximum(plain(x), plain(y)))
-    return torch.log(torch.exp(x - shift) + torch.exp(y - shift)) + shift
+    at_x, at_y = plain(x).detach(), plain(y).detach()
+    top = torch.maximum(_real(at_x), _real(at_y))
+    total = _log_of_sum(torch.exp(x - _finite(top)) + torch.exp(y - _finite(top)), top)
+    return _same_branch(total, torch.logaddexp(at_x, at_y))
+
+
+def _same_branch(total: Any, at: Tensor) -> Any:
+    """Complex logarithms of sums are what torch takes up to a multiple of 2πi, which depends on the order of the sums."""
+    return total + torch.where(at.isfinite(), at - plain(total).detach(), 0.0) if at.is_complex() else total
 
 
 @composite("logaddexp2")
@@ -135,18 +150,31 @@ def logaddexp2(x: Any, y: Any) -> Any:
     return logaddexp(x * math.log(2), y * math.log(2)) / math.log(2)
 
 
+@composite("logcumsumexp")
+def logcumsumexp(x: Any, dim: int) -> Any:
+    return _same_branch(scan(logaddexp)(x, dim), torch.logcumsumexp(plain(x).detach(), dim))
+
+
 @composite("softmax", torch.special.softmax)
 def softmax(x: Any, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None, **options: Any) -> Any:
     x = x if dtype is None else x.to(dtype)
     dim = _implicit(x) if dim is None else dim
-    e = torch.exp(x - largest(x, dim))
+    e = torch.exp(x - _finite(largest(x, dim)))
     return e / e.sum(dim, keepdim=True) if x.ndim else e / e
+
+
+@composite(torch._safe_softmax)
+def safe_softmax(x: Any, dim: int, dtype: Any = None) -> Any:
+    """0 along an axis where every entry is −∞."""
+    empty = torch.isneginf(plain(x)).all(dim, keepdim=True)
+    return torch.where(empty, 0.0, softmax(torch.where(empty, 0.0, x), dim, dtype=dtype))
 
 
 @composite("log_softmax", torch.special.log_softmax)
 def log_softmax(x: Any, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None, **options: Any) -> Any:
     x = x if dtype is None else x.to(dtype)
     dim = _implicit(x) if dim is None else dim
+    x = x - _finite(largest(x, dim))
     return x - torch.logsumexp(x, dim, keepdim=True)
 
 
@@ -171,19 +199,28 @@ def _count(x: Any, dim: Any) -> int:
 def var(
     x: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None
 ) -> Any:
-    """Σ (x − mean x)² / (n − correction)."""
+    """Σ |x − mean x|² / (n − correction)."""
+    centred, dims, freedom = _centred(x, dim, unbiased, correction)
+    squares = (centred * centred.conj()).real if x.is_complex() else centred * centred
+    return squares.sum(dims, keepdim) / freedom
+
+
+@composite("std")
+def std(
+    x: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None
+) -> Any:
+    """‖x − mean x‖ / √(n − correction)."""
+    centred, dims, freedom = _centred(x, dim, unbiased, correction)
+    return torch.linalg.vector_norm(centred, 2, dims, keepdim) / freedom**0.5
+
+
+def _centred(x: Any, dim: Any, unbiased: bool | None, correction: float | None) -> tuple[Any, Any, float]:
+    """x − mean x, the axes of the mean, and n − correction."""
     if isinstance(dim, bool):
         dim, unbiased = None, dim
     correction = correction if correction is not None else 1 if unbiased is None else int(unbiased)
     dims = list(range(x.ndim)) if dim is None or dim == () else dim
-    centred = x - x.mean(dims, keepdim=True)
-    squares = (centred * centred.conj()).real if x.is_complex() else centred * centred
-    return squares.sum(dims, keepdim) / max(_count(x, dims) - correction, 0)
-
-
-@composite("std")
-def std(x: Any, *args: Any, **kwargs: Any) -> Any:
-    return torch.sqrt(var(x, *args, **kwargs))
+    return x - x.mean(dims, keepdim=True), dims, max(_count(x, dims) - correction, 0)
 
 
 @composite("var_mean")
@@ -194,9 +231,10 @@ def var_mean(x: Any, dim: Any = None, unbiased: bool | None = None, keepdim: boo
 
 
 @composite("std_mean")
-def std_mean(x: Any, *args: Any, **named: Any) -> Any:
-    variance, mean = var_mean(x, *args, **named)
-    return torch.sqrt(variance), mean
+def std_mean(x: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, **named: Any) -> Any:
+    if isinstance(dim, bool):
+        dim, unbiased = None, dim
+    return std(x, dim, unbiased, keepdim, **named), x.mean(dim, keepdim)
 
 
 @composite("cov")
@@ -224,10 +262,15 @@ def corrcoef(x: Any) -> Any:
 
 
 def p_norm(x: Any, p: float, dim: Any, keepdim: bool = False) -> Any:
-    """(Σ |x|ᵖ)^(1/p), the largest or smallest |x|, or the number of entries that are not 0."""
-    if p == 2 and not x.is_complex():
-        return torch.sqrt((x * x).sum(dim, keepdim))
-    size = torch.abs(x)
+    """(Σ |x|ᵖ)^(1/p), the largest or smallest |x|, or the number of entries that are not 0.
+
+    For even p a root of a polynomial, which has all derivatives where single entries are 0; else |x| has derivative 0 there.
+    """
+    if p > 0 and p % 2 == 0:
+        squares = (x * x.conj()).real if x.is_complex() else x * x
+        return torch.sqrt(squares.sum(dim, keepdim)) if p == 2 else (squares ** (p / 2)).sum(dim, keepdim) ** (1 / p)
+    zero = plain(x) == 0
+    size = torch.where(zero, 0.0, torch.abs(torch.where(zero, 1.0, x))) if x.is_complex() else torch.abs(x)
     if p == math.inf:
         return torch.amax(size, dim, keepdim)
     if p == -math.inf:
@@ -237,18 +280,13 @@ def p_norm(x: Any, p: float, dim: Any, keepdim: bool = False) -> Any:
     return size.sum(dim, keepdim) if p == 1 else (size**p).sum(dim, keepdim) ** (1 / p)
 
 
-def stays_zero(x: Any) -> Tensor:
-    """Where an entry is 0 together with all its components, those of components included."""
-    return stays_zero(x.components).all(0) if isinstance(x, Jet) else x == 0
-
-
 def norm_or_zero(x: Any, p: float, dim: Any, keepdim: bool = False) -> Any:
-    """‖x‖ₚ over axes, and the constant 0 where x stays 0; where x passes through 0 its derivatives are not finite."""
-    if p in (0, 1, math.inf, -math.inf) or (visible() and not anywhere((plain(x) == 0).all(dim))):
+    """‖x‖ₚ over axes. Where all of x is 0, and the norm has a kink, its derivatives are 0, as PyTorch's first one is."""
+    zero = (plain(x) == 0).all(dim, keepdim=True)
+    if visible() and not anywhere(zero):
         return p_norm(x, p, dim, keepdim)
-    still = stays_zero(x).all(dim, keepdim=True)
-    size = p_norm(torch.where(still, 1.0, x), p, dim, keepdim)
-    return torch.where(still.reshape(size.shape), 0.0, size)
+    size = p_norm(torch.where(zero, 1.0, x), p, dim, keepdim)
+    return torch.where(zero.reshape(size.shape), 0.0, size)
 
 
 @composite(torch.linalg.vector_norm)
@@ -276,5 +314,5 @@ def linalg_norm(x: Any, ord: Any = None, dim: Any = None, keepdim: bool = False,
 def renorm(x: Any, p: float, dim: int, maxnorm: float) -> Any:
     """Slices along ``dim`` scaled down to a norm of at most ``maxnorm``."""
     others = [d for d in range(x.ndim) if d != dim % x.ndim]
-    size = p_norm(x, p, others, True)
+    size = norm_or_zero(x, p, others, True)
     return torch.where(size > maxnorm, x * (maxnorm / (size + 1e-7)), x)

@@ -21,7 +21,7 @@ from torch._ops import OpOverload, OpOverloadPacket
 from torch.utils._mode_utils import no_dispatch
 
 from apolar import series
-from apolar.jet import RULES, Jet, belongs, component_list, jets, missing, plain, unsupported
+from apolar.jet import RULES, Jet, belongs, beneath, component_list, jets, missing, plain, unsupported
 from apolar.kernels import eager, reverse
 from apolar.rules.generic import by_reverse_mode
 
@@ -216,7 +216,7 @@ def out_of_place(func: Any) -> Any:
     """x.add for x.add_, torch.relu for torch.relu_."""
     name = func.__name__[:-1]
     for space in (Tensor, torch, F):
-        if hasattr(space, name):
+        if callable(getattr(space, name, None)):
             return getattr(space, name)
     return func
 
@@ -224,9 +224,22 @@ def out_of_place(func: Any) -> Any:
 def _in_place(jet: Jet, func: Any, twin: Any, x: Any = None, *args: Any, **kwargs: Any) -> Any:
     if twin is func or x is None:
         raise unsupported(func, jet, "It works in place; use a function that returns a new tensor.")
+    if func.__name__ in RESHAPED_IN_PLACE:
+        return _reshaped(x, twin(x, *args, **kwargs))
     before = x.like(x.components.clone()) if belongs(x, jet) else x
     args = tuple(before if a is x else a for a in args)
-    return overwrite(jet, func, x, twin(before, *args, **kwargs))
+    result = twin(before, *args, **kwargs)
+    if result.is_complex() and not x.is_complex():
+        raise unsupported(func, jet, f"Its result of {result.dtype} does not fit into {x.dtype}; use it instead.")
+    return overwrite(jet, func, x, result)
+
+
+def _reshaped(x: Jet, view: Jet) -> Jet:
+    """``x`` takes the shape of a view of itself, and keeps its memory."""
+    with torch._C.DisableTorchFunctionSubclass(), no_dispatch():
+        Tensor.as_strided_(x, view.shape, view.stride())
+    x.components = view.components
+    return x
 
 
 def overwrite(jet: Jet, func: Any, x: Any, result: Any) -> Any:
@@ -235,13 +248,8 @@ def overwrite(jet: Jet, func: Any, x: Any, result: Any) -> Any:
         raise unsupported(
             func, jet, "It would write derivatives into a plain tensor: use torch.stack, torch.cat or torch.where."
         )
-    if x.frozen:
+    if x.frozen and x.numel():
         raise unsupported(func, jet, "Its tensor shares memory with another view: clone it first.")
-    if func.__name__ in RESHAPED_IN_PLACE:
-        with torch._C.DisableTorchFunctionSubclass(), no_dispatch():
-            Tensor.as_strided_(x, result.shape, result.stride())
-        x.components = result.components
-        return x
     if result.shape != x.shape:
         raise unsupported(func, jet, f"It would change the shape {tuple(x.shape)} in place; use its result instead.")
     if belongs(result, jet):
@@ -257,12 +265,16 @@ def overwrite(jet: Jet, func: Any, x: Any, result: Any) -> Any:
 
 @functools.cache
 def torch_function(func: Any) -> Any:
-    """torch.add for the ATen operator aten::add.Tensor; any other function itself."""
+    """torch.add for the ATen operator aten::add.Tensor; any other function itself.
+
+    It has the arguments of what C++ offers: functions that are written in Python come last.
+    """
     if not isinstance(func, (OpOverload, OpOverloadPacket)):
         return func
     packet = func.overloadpacket if isinstance(func, OpOverload) else func
     name = packet.__name__
     alike = [func, packet, *spellings(name), *(f for f in RULES if getattr(f, "__name__", "") == name)]
+    alike.sort(key=lambda f: isinstance(f, types.FunctionType))
     return next((f for f in alike if f in RULES), alike[-1] if len(alike) > 2 else func)
 
 
@@ -274,11 +286,11 @@ def decomposed(func: Any) -> Callable[..., Any] | None:
     ATen operators torch has a table of decompositions.
     """
     if isinstance(func, types.FunctionType):
-        return opened(func) or beneath(func)
+        return opened(func) or functools.partial(beneath, func)
     if isinstance(func, OpOverload) and not func.has_kernel_for_dispatch_key(COMPOSITE):
         return decomposition_table.get(func) or getattr(func, "impl_aten", None)
     if isinstance(func, OpOverloadPacket) or (callable(func) and not isinstance(func, types.MethodWrapperType)):
-        return beneath(func)
+        return functools.partial(beneath, func)
     return None
 
 
@@ -286,16 +298,6 @@ _underway: ContextVar[frozenset[Any]] = ContextVar("underway", default=frozenset
 """The functions that are being decomposed: one that comes back to itself has no parts."""
 
 COMPOSITE = torch._C.DispatchKey.CompositeImplicitAutograd
-
-
-def beneath(func: Any) -> Callable[..., Any]:
-    """``func`` without torch's overrides: its jets meet their rules again at the ATen operators that it calls."""
-
-    def below(*args: Any, **kwargs: Any) -> Any:
-        with torch._C.DisableTorchFunctionSubclass():
-            return func(*args, **kwargs)
-
-    return below
 
 
 @functools.cache

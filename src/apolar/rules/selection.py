@@ -1,4 +1,4 @@
-"""Choosing entries: by a condition, by an index, by order. The choice is made by the values and is the same for every
+"""Choosing entries: by a condition, by order. The choice is made by the values and is the same for every
 component. Where two entries tie, max and its kin take the mean of the tied entries, and sort and its kin the first.
 """
 
@@ -30,24 +30,24 @@ def where(jet: Jet, func: Any, *args: Any, **kwargs: Any) -> Any:
     return apply_linear(jet, func, *args, arguments=branches, **named)
 
 
-linear(
-    "masked_fill",
-    "masked_scatter",
-    "index_put",
-    "put",
-    "_index_put_impl",
-    arguments=(0, 2, "value", "source", "values"),
-)
+linear("masked_fill", "masked_scatter", arguments=(0, 2, "value", "source"))
 
 
 @composite("maximum")
 def maximum(x: Any, y: Any) -> Any:
-    return torch.where(x > y, x, torch.where(x < y, y, 0.5 * (x + y)))
+    return torch.where(x > y, x, torch.where(x < y, y, _tied(x, y)))
 
 
 @composite("minimum")
 def minimum(x: Any, y: Any) -> Any:
-    return torch.where(x < y, x, torch.where(x > y, y, 0.5 * (x + y)))
+    return torch.where(x < y, x, torch.where(x > y, y, _tied(x, y)))
+
+
+def _tied(x: Any, y: Any) -> Any:
+    """The mean of entries that are equal; where one is NaN, even a constant, there is no derivative by the other."""
+    half = torch.where(torch.isnan(plain(x)) | torch.isnan(plain(y)), torch.nan, 0.5)
+    half = half.to(torch.result_type(plain(x), plain(y)))
+    return half * x + half * y
 
 
 def _without_nan(x: Any, y: Any) -> tuple[Any, Any]:
@@ -87,35 +87,7 @@ def copysign(jet: Jet, func: Any, x: Any, y: Any) -> Any:
     """x times the sign that makes it agree with y: constant on each piece."""
     at_x, at_y = value(x, jet), value(y, jet)
     same = torch.copysign(torch.ones_like(at_x), at_x) * torch.copysign(torch.ones_like(at_x), at_y)
-    return x * torch.where(at_x == 0, 0.0, same)
-
-
-# ----------------------------------------------------------------------------------------------------------- by an index
-
-linear("gather", "take_along_dim", "index_select", "take", "masked_select")
-linear("scatter_add", "index_add", "index_copy", "index_fill", arguments=(0, 3, "src", "source", "value"))
-
-
-@rule("scatter", kind="linear")
-def scatter(jet: Jet, func: Any, *args: Any, **kwargs: Any) -> Any:
-    if kwargs.get("reduce") is not None:
-        raise unsupported(func, jet, "With `reduce` it is not linear: use scatter_add, or multiply afterwards.")
-    return apply_linear(jet, func, *args, arguments=(0, 3, "src", "value"), **kwargs)
-
-
-@composite("scatter_reduce")
-def scatter_reduce(x: Any, dim: int, index: Tensor, src: Any, reduce: str, *, include_self: bool = True) -> Any:
-    """Sums and means; others are not linear."""
-    if reduce not in ("sum", "mean"):
-        raise UnsupportedOperator(f"scatter_reduce with reduce={reduce!r} has no rule: only sum and mean do")
-    zero = torch.zeros_like(x).scatter(dim, index, 1.0) if isinstance(x, Tensor) else x
-    start = x if include_self else torch.where(plain(zero) > 0, torch.zeros_like(x), x)
-    total = torch.scatter_add(start, dim, index, src)
-    if reduce == "sum":
-        return total
-    ones = torch.ones(index.shape, dtype=x.dtype, device=x.device)
-    count = torch.zeros(x.shape, dtype=x.dtype, device=x.device).scatter_add(dim, index, ones)
-    return total / (count + 1 if include_self else count.clamp(min=1))
+    return x * torch.where(at_x == 0, 0.0, same).to(same.dtype)
 
 
 # -------------------------------------------------------------------------------------------------------------- by order
@@ -124,7 +96,7 @@ def scatter_reduce(x: Any, dim: int, index: Tensor, src: Any, reduce: str, *, in
 def chosen(x: Jet, indices: Tensor, dim: int) -> Jet:
     """The entries of ``x`` at ``indices`` along ``dim``, which the indices may have lost."""
     if not x.ndim:
-        return x
+        return x.clone()
     dim = axis(x.components, dim)
     kept = indices.ndim == x.ndim
     at = indices if kept else indices.unsqueeze(dim)
@@ -154,7 +126,7 @@ def extreme(jet: Jet, x: Jet, result: Tensor) -> Jet:
 def mean_where(x: Jet, mask: Tensor, dims: list[int], keepdim: bool) -> Jet:
     """The mean over axes of the entries where the mask holds."""
     if not x.ndim:
-        return x
+        return x.clone()
     kept = torch.where(mask, x.components, 0)
     return x.like(kept.sum(dims, keepdim=keepdim) / mask.sum(dims, keepdim=keepdim))
 
@@ -176,7 +148,7 @@ def sort(jet: Jet, func: Any, x: Jet, *args: Any, **kwargs: Any) -> Any:
 @composite("quantile", "nanquantile")
 def quantile(x: Any, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear") -> Any:
     """Between the two sorted entries on either side of q (n − 1), or one of them."""
-    flat, axis_ = (x.reshape(-1), 0) if dim is None else (x, dim)
+    flat, axis_ = (x.reshape(-1), 0) if dim is None or not x.ndim else (x, dim)
     if torch.isnan(plain(flat)).any():
         raise UnsupportedOperator("quantile of entries that are NaN has no rule: remove them first")
     ordered = torch.sort(flat, dim=axis_).values.movedim(axis_, -1)
@@ -193,8 +165,8 @@ def quantile(x: Any, q: Any, dim: int | None = None, keepdim: bool = False, *, i
     out = out.movedim(-1, 0) if at.ndim else out
     if not keepdim:
         return out
-    place = (1,) * x.ndim if dim is None else tuple(1 if d == dim % x.ndim else n for d, n in enumerate(x.shape))
-    return out.reshape(*at.shape, *place)
+    place = tuple(1 if dim is None or d == dim % x.ndim else n for d, n in enumerate(x.shape))
+    return out.reshape((*at.shape, *place))
 
 
 @rule("_unique2", kind="selection")

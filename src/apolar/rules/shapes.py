@@ -70,7 +70,7 @@ def unflatten(x: Tensor, dim: int, sizes: Any) -> Tensor:
 
 @rule("squeeze", kind="linear")
 def squeeze_0d(jet: Jet, func: Any, x: Jet, *dims: Any) -> Jet:
-    return jet.like(squeeze(x.components, *dims)) if x.ndim else x
+    return jet.like(squeeze(x.components, *dims) if x.ndim else x.components)
 
 
 def squeeze(x: Tensor, dim: int | tuple[int, ...] | None = None) -> Tensor:
@@ -128,12 +128,12 @@ def broadcast_tensors(*tensors: Any) -> Any:
 # --------------------------------------------------------------------------------------------------------------- pieces
 
 
-@stacked("narrow", "narrow_copy")
+@stacked("narrow")
 def narrow(x: Tensor, dim: int, start: Any, length: int) -> Tensor:
     return x.narrow(axis(x, dim), start, length)
 
 
-@stacked("select", "select_copy")
+@stacked("select")
 def select(x: Tensor, dim: int, index: int) -> Tensor:
     return x.select(axis(x, dim), index)
 
@@ -144,12 +144,12 @@ def retaken(x: Tensor, pieces: Sequence[Tensor], dim: int) -> tuple[Tensor, ...]
     return tuple(x.narrow(dim, start, p.shape[dim]) for start, p in zip(starts, pieces, strict=False))
 
 
-@stacked("split", "split_with_sizes")
+@stacked("split", "split_with_sizes", "unsafe_split", "unsafe_split_with_sizes")
 def split(x: Tensor, split_size_or_sections: Any = None, dim: int = 0, *, split_size: Any = None) -> Any:
     return retaken(x, x.split(split_size_or_sections if split_size is None else split_size, axis(x, dim)), axis(x, dim))
 
 
-@stacked("chunk")
+@stacked("chunk", "unsafe_chunk")
 def chunk(x: Tensor, chunks: int, dim: int = 0) -> Any:
     return retaken(x, x.chunk(chunks, axis(x, dim)), axis(x, dim))
 
@@ -207,11 +207,6 @@ def diagflat(x: Any, offset: int = 0) -> Any:
 @stacked("unfold")
 def unfold(x: Tensor, dimension: int, size: int, step: int) -> Tensor:
     return x.unfold(axis(x, dimension), size, step)
-
-
-@rule("as_strided", "as_strided_copy", kind="refused")
-def as_strided(jet: Jet, func: Any, *args: Any, **kwargs: Any) -> Any:
-    raise unsupported(func, jet, "It looks at memory, which a jet lays out in its own way: use views such as x[...].")
 
 
 linear("diagonal_scatter", "select_scatter", "slice_scatter", arguments=(0, 1, "src"))
@@ -288,7 +283,9 @@ def stack(jet: Jet, func: Any, tensors: Any, dim: int = 0) -> Jet:
 # ---------------------------------------------------------------------------------------------------- dtype and device
 
 
-@rule("to", "type_as", "float", "double", "half", "bfloat16", "cpu", "cuda", "cfloat", "cdouble", "type", kind="linear")
+@rule(
+    "to", "type_as", "float", "double", "half", "bfloat16", "cfloat", "cdouble", "chalf", "type", "cpu", "cuda", kind="linear"
+)
 def to(jet: Jet, func: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
     """Floating point: every component; integers: the value alone, since rounding has no derivative."""
     if not belongs(x, jet):
@@ -327,17 +324,26 @@ def setitem(jet: Jet, func: Any, x: Any, index: Any, new: Any) -> None:
             func, jet, "It would write derivatives into a plain tensor: use torch.stack, torch.cat or torch.where, "
             "or make the tensor with torch.zeros_like of one that depends on the coordinates."
         )  # fmt: skip
-    if x.frozen:
+    if x.frozen and x.numel():
         raise unsupported(func, jet, "Its tensor shares memory with another view: clone it first.")
     for k, component in enumerate(component_list(new, jet)):
         x.components[k][index] = component
 
 
 @rule("copy_", "fill_", kind="linear")
-def copy_(jet: Jet, func: Any, x: Any, source: Any, *args: Any, **kwargs: Any) -> Any:
+def copy_(jet: Jet, func: Any, x: Any, source: Any = None, *args: Any, value: Any = None, **kwargs: Any) -> Any:
     """Every entry of ``x`` becomes that of ``source``."""
+    source = value if source is None else source
     source = source if isinstance(source, Tensor) else torch.as_tensor(source, dtype=jet.dtype, device=jet.device)
     return overwrite(jet, func, x, source.expand(x.shape))
+
+
+@composite("fill")
+def fill(x: Any, value: Any) -> Any:
+    """A new tensor like ``x`` with the same number everywhere."""
+    if not isinstance(value, Tensor):
+        return torch.full_like(x, value)
+    return value.to(x.dtype).expand(x.shape).clone()
 
 
 @rule("zero_", kind="linear")

@@ -29,10 +29,10 @@ class Cause(Enum):
     """Why there is no derivative; the values are sentences, with the way out."""
 
     KINK = (
-        "Its slope is another one on either side. Choose other points, or a smooth function: softplus for relu, "
+        "The derivatives on its two sides differ. Choose other points, or a smooth function: softplus for relu, "
         "torch.sqrt(x**2 + eps) for abs."
     )
-    JUMP = "It jumps there. Choose other points, or keep them away from it: torch.where(x == 0, 1.0, x) moves no zero."
+    JUMP = "It jumps there. Choose other points, or give it a constant there: torch.where(x == 0, 1.0, x)."
     TIE = (
         "It chooses between entries that are equal and do not move alike. Choose other points, or a smooth function of all "
         "entries: torch.logsumexp for max."
@@ -105,8 +105,7 @@ def ties(pick: Callable[[Tensor], Any], x: Any) -> tuple[Points, ...]:
     """
     value, *derivatives = spread(x)
     n = value.numel() + 1
-    order = _ranks(value) * n
-    order = torch.where(torch.isnan(value), torch.nan, order)
+    order = torch.where(torch.isnan(value), torch.nan, _ranks(value) * n)
     found = []
     for motion in map(_ranks, derivatives):
         for up, down in zip(_picked(pick(order + motion)), _picked(pick(order + n - motion)), strict=True):
@@ -146,11 +145,15 @@ kink("hardsigmoid", "hardswish", at=lambda x: crossing(x - 3, x + 3))
 kink("softshrink", at=lambda x, lambd=0.5: crossing(x - lambd, x + lambd) if lambd else ())
 jump("hardshrink", at=lambda x, lambd=0.5: crossing(x - lambd, x + lambd) if lambd else ())
 kink("threshold", at=lambda x, threshold, value: crossing(x - threshold))
-kink("clamp", "clip", at=lambda x, min=None, max=None: crossing(*(x - bound for bound in (min, max) if bound is not None)))
+kink(
+    "clamp",
+    "clip",
+    at=lambda x, min=None, max=None: crossing(*(x - bound for bound in (min, max) if bound is not None)),
+)
 kink("clamp_min", at=lambda x, min: crossing(x - min))
 kink("clamp_max", at=lambda x, max: crossing(x - max))
 kink("i0e", at=crossing)
-kink("i1e", at=lambda x: crossing(x, order=2))
+kink("i1e", F.softsign, at=lambda x: crossing(x, order=2))
 kink("hypot", at=meeting)
 
 
@@ -207,7 +210,7 @@ def _by_order(function: Any, x: Any, *args: Any, **kwargs: Any) -> tuple[Points,
 
 
 ORDERED = (
-    *("max", "min", "amax", "amin", "aminmax", "median", "nanmedian", "sort", "topk", "kthvalue", "cummax", "cummin"),
+    *("max", "min", "amax", "amin", "aminmax", "median", "nanmedian", "sort", "kthvalue", "cummax", "cummin"),
     *(torch.max_pool1d_with_indices, torch.adaptive_max_pool1d, native.max_pool2d_with_indices),
     *(native.adaptive_max_pool2d, native.fractional_max_pool2d, native.max_pool3d_with_indices),
     *(native.adaptive_max_pool3d, native.fractional_max_pool3d),
@@ -218,6 +221,7 @@ for name in ORDERED:
     for function in spellings(name) if isinstance(name, str) else (name,):
         tie(function, at=functools.partial(_by_order, function))
 
+tie("topk", at=lambda x, k, dim=-1, largest=True, sorted=True: ties(lambda keys: torch.topk(keys, k, dim, largest), x))
 tie("_unique2", at=lambda x, *_, **options: ties(lambda keys: torch.sort(keys.flatten()).values, x))
 
 
@@ -249,7 +253,9 @@ def _embedding_bag(
     weight: Any, indices: Any, offsets: Any, scaled: bool = False, mode: int = 0, *rest: Any
 ) -> tuple[Points, ...]:
     """With mode 2, the largest entries of each bag."""
-    return ties(lambda keys: torch.embedding_bag(keys, indices, offsets, scaled, mode, *rest), weight) if mode == 2 else ()
+    if mode != 2:
+        return ()
+    return ties(lambda keys: torch.embedding_bag(keys, indices, offsets, scaled, mode, *rest), weight)
 
 
 tie(torch.embedding_bag, at=_embedding_bag)
@@ -270,6 +276,31 @@ def _norm(x: Any, p: float, dim: Any) -> tuple[Points, ...]:
     return every, Points(one.mask, order=math.ceil(p))
 
 
+def _matrix_norm(x: Any, ord: Any = "fro", dim: Any = (-2, -1), *_: Any, **options: Any) -> tuple[Points, ...]:
+    """Of Frobenius; and the largest or smallest sum of |x| along an axis: ties of sums, and zeros in one that is chosen."""
+    if ord in ("nuc", 2, -2):
+        return ()
+    if ord == "fro":
+        return _norm(x, 2, dim)
+    size = torch.abs(x).sum(dim[0] if abs(ord) == 1 else dim[1], keepdim=True)
+    pick = functools.partial(torch.amax if ord > 0 else torch.amin, dim=dim)
+    chosen = plain(size) == pick(plain(size), keepdim=True)
+    return Points((zero(x) & moves(x) & chosen).any(dim)), *ties(pick, size)
+
+
+def _any_norm(x: Any, ord: Any = None, dim: Any = None, *_: Any, **options: Any) -> tuple[Points, ...]:
+    """torch.linalg.norm: of matrices where an order is given for two axes."""
+    axes = dim if dim is not None else (-2, -1) if x.ndim == 2 else ()
+    if isinstance(ord, str) or (ord is not None and isinstance(axes, (tuple, list)) and len(axes) == 2):
+        return _matrix_norm(x, ord, (-2, -1) if dim is None else dim)
+    return _norm(x, 2 if ord is None else ord, dim)
+
+
+def _torch_norm(x: Any, p: Any = "fro", dim: Any = None, *_: Any, **options: Any) -> tuple[Points, ...]:
+    """torch.norm: of all entries as one vector but for the nuclear norm."""
+    return () if p == "nuc" else _norm(x, 2 if p in ("fro", None) else p, dim)
+
+
 def _renorm(x: Any, p: float, dim: int, maxnorm: float) -> tuple[Points, ...]:
     others = [d for d in range(x.ndim) if d != dim % x.ndim]
     return crossing(linalg.vector_norm(x, p, others, True) - maxnorm)
@@ -283,6 +314,9 @@ def _pairs(x: Any) -> Any:
 norm = functools.partial(singular, Cause.NORM)
 
 norm(linalg.vector_norm, at=lambda x, ord=2, dim=None, keepdim=False, *, dtype=None: _norm(x, ord, dim))
+norm(linalg.matrix_norm, at=_matrix_norm)
+norm(linalg.norm, at=_any_norm)
+norm("norm", at=_torch_norm)
 norm("dist", at=lambda x, y, p=2.0: _norm((x - y).flatten(), p, 0))
 norm(torch.cdist, at=lambda x1, x2, p=2.0, compute_mode=None: _norm(x1.unsqueeze(-2) - x2.unsqueeze(-3), p, -1))
 norm(torch.pdist, at=lambda x, p=2.0: _norm(_pairs(x), p, -1))

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from apolar import series
-from apolar.jet import RULES, Jet, belongs, unsupported, value
+from apolar.jet import RULES, Jet, anywhere, belongs, component_list, plain, unsupported, value, visible
 from apolar.rules.elementwise import polygamma_at
-from apolar.rules.registry import composite, elementwise, rule
+from apolar.rules.products import beside, promoted
+from apolar.rules.registry import composite, elementwise, rule, stack
 
 
 @rule("polygamma", kind="elementwise")
@@ -87,20 +88,74 @@ def atan2(jet: Jet, func: Any, y: Any, x: Any) -> Any:
     return angle + torch.atan((y * c - x * s) / (x * c + y * s))
 
 
-@composite("hypot")
-def hypot(x: Any, y: Any) -> Any:
-    return torch.sqrt(x * x + y * y)
+@rule("hypot")
+def hypot(jet: Jet, func: Any, x: Any, y: Any) -> Jet:
+    """h with h² = x² + y², one component after the other: no square of a value, which might leave the range of numbers."""
+    xs, ys = component_list(x, jet), component_list(y, jet)
+    h = [torch.hypot(xs[0], ys[0])]
+    cos, sin = xs[0] / h[0], ys[0] / h[0]
+    for k, terms in enumerate(jet.algebra.nilpotent[1:], start=1):
+        rest = sum(c * (xs[i] * xs[j] + ys[i] * ys[j] - h[i] * h[j]) for i, j, c in terms)
+        h.append(cos * xs[k] + sin * ys[k] + rest / (2 * h[0]))
+    return stack(h, jet)
 
 
 @rule("xlogy", "xlog1py", kind="composite")
 def xlogy(jet: Jet, func: Any, x: Any, y: Any) -> Any:
     """x log y or x log(1 + y), and 0 where x is 0 and the logarithm is not finite."""
     shift = 1 if "1p" in func.__name__ else 0
-    x, y = (a if isinstance(a, Tensor) else torch.as_tensor(a, dtype=jet.dtype, device=jet.device) for a in (x, y))
-    y = torch.where((value(x, jet) == 0) & (value(y, jet) + shift == 0), 1.0 - shift, y)
-    return x * (torch.log1p(y) if shift else torch.log(y))
+    x, y = beside(x, jet), beside(y, jet)
+    x, y = promoted(x, y), promoted(y, x)
+    at_y = value(y, jet) + shift
+    limit = (value(x, jet) == 0) & ((at_y <= 0) | (at_y == math.inf))
+    inside = torch.where(limit, 1.0 - shift, y)
+    out = x * (torch.log1p(inside) if shift else torch.log(inside))
+    if not belongs(x, jet) or (visible() and not anywhere(limit)):
+        return out
+    # As in torch, a logarithm that stays −∞ counts as 0; but where y moves with x to 0, x log y is steep.
+    log = torch.where(at_y == math.inf, math.inf, torch.where((at_y == 0) & moves(y, jet), -math.inf, 0.0))
+    return out + steep(x, torch.where(limit, log, 0.0).to(x.dtype))
+
+
+def steep(x: Jet, slope: Tensor) -> Jet:
+    """0 with the first derivatives slope · x′, for slopes that are 0 or infinite: there no higher derivatives are known."""
+    unknown = torch.where(slope.isinf() & moves(x, x), math.nan, 0.0).to(x.dtype)
+    parts = []
+    for p, c in zip(x.algebra.basis[1:], x.components[1:], strict=True):
+        parts.append(c * (torch.where(plain(c) == 0, 0.0, slope) if p.order == 1 else unknown))
+    return stack([torch.zeros_like(slope), *parts], x)
+
+
+def moves(x: Any, jet: Jet) -> Any:
+    """Where an entry has a derivative that is not 0."""
+    return (x.components[1:] != 0).any(0) if belongs(x, jet) else False
+
+
+@rule("entr", kind="composite")
+def entr(jet: Jet, func: Any, x: Jet) -> Jet:
+    """−x log x, and −∞ where x is negative."""
+    return jet.like(torch.cat([func(x.value).unsqueeze(0), -xlogy(jet, torch.xlogy, x, x).components[1:]]))
 
 
 @composite("ldexp")
 def ldexp(x: Any, exponent: Any) -> Any:
     return x * torch.pow(2.0, exponent)
+
+
+@rule("frexp", kind="linear")
+def frexp(jet: Jet, func: Any, x: Jet) -> Any:
+    """Mantissa x/2ⁿ and exponent n, which is constant on each piece."""
+    mantissa, exponent = func(x.value)
+    scaled = torch.ldexp(x.components[1:], -exponent)
+    return torch.return_types.frexp((jet.like(torch.cat([mantissa.unsqueeze(0), scaled])), exponent))
+
+
+@rule("nextafter", kind="linear")
+def nextafter(jet: Jet, func: Any, x: Any, y: Any) -> Any:
+    """x but for its last digit, and y where both are equal."""
+    at_x, at_y = value(x, jet), value(y, jet)
+    at = func(at_x, at_y)
+    if not belongs(x, jet):
+        return at
+    moved = torch.where(at_x != at_y, x, 0.0).components[1:]
+    return jet.like(torch.cat([at.unsqueeze(0), moved]))

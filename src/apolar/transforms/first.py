@@ -71,7 +71,8 @@ def _gradient(g: Function, z: Tensor, has_aux: bool = False) -> tuple[Tensor, An
         structure[:] = leaves, spec
         return one_number(y), [leaf for leaf in leaves if isinstance(leaf, Tensor)]
 
-    gradient, tensors = torch.func.grad(number, has_aux=True)(z)
+    with torch.autocast(z.device.type, enabled=False):
+        gradient, tensors = torch.func.grad(number, has_aux=True)(z)
     leaves, spec = structure
     found = iter(tensors)
     return gradient, tree_unflatten([next(found) if isinstance(leaf, Tensor) else leaf for leaf in leaves], spec)
@@ -149,7 +150,12 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
     points = [tensor(x) for x in primals]
     if watched(*points):
         value, back = torch.func.vjp(lambda *inputs: run(f, inputs, points), *points)  # type: ignore[misc]
-        return value, lambda cotangent: back(_matching(cotangent, value))
+
+        def pull_back(cotangent: Any) -> Any:
+            with torch.autocast(points[0].device.type, enabled=False):
+                return back(_matching(cotangent, value))
+
+        return value, pull_back
 
     def pull(cotangent: Any) -> Any:
         def paired(*args: Any) -> Any:

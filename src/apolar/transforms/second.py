@@ -88,7 +88,9 @@ def _hessian_by_reverse(value: Function, z: Tensor, chunk_size: int | None) -> T
     def row(v: Tensor) -> Tensor:
         return torch.func.grad(lambda x: one_number(jvp(value, (x,), (v,))[1]))(z)
 
-    H = torch.vmap(row, chunk_size=chunk(chunk_size, z.numel()))(torch.eye(z.numel(), dtype=z.dtype, device=z.device))
+    units = torch.eye(z.numel(), dtype=z.dtype, device=z.device)
+    with torch.autocast(z.device.type, enabled=False):
+        H = torch.vmap(row, chunk_size=chunk(chunk_size, z.numel()))(units)
     shape = value(z).shape
     return H.reshape(*shape, z.numel(), z.numel())
 

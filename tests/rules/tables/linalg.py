@@ -31,9 +31,29 @@ def spectrum(*singular_values: float) -> Maker:
     return make
 
 
+def dominant(*shape: int) -> Maker:
+    """Matrices whose leading diagonal is large: pivots and reflectors keep their signs and places."""
+    return lambda g: normal(*shape)(g) + 5 * torch.eye(*shape[-2:], dtype=torch.float64)
+
+
 def complexified(f: Function) -> Function:
     """f of X + iY, as real and imaginary parts."""
     return lambda x, y: [torch.view_as_real(z + 0j) for z in leaves(f(torch.complex(x, y)))]
+
+
+SIZE_0 = [
+    ("eig", lambda x: torch.linalg.eig(x).eigenvectors.real, [(0, 0), (0, 3, 3), (2, 0, 0)]),
+    ("eigvals", lambda x: torch.linalg.eigvals(x).real, [(0, 0), (0, 3, 3)]),
+    ("eigh", torch.linalg.eigh, [(0, 0), (0, 3, 3), (2, 0, 0)]),
+    ("eigvalsh", torch.linalg.eigvalsh, [(0, 0), (0, 3, 3)]),
+    ("svd", torch.linalg.svd, [(0, 0), (0, 3), (3, 0), (0, 3, 2)]),
+    ("svd reduced", lambda x: torch.svd(x), [(0, 0), (0, 3), (3, 0), (0, 3, 2)]),
+    ("svdvals", torch.linalg.svdvals, [(0, 0), (3, 0), (0, 2, 2)]),
+    ("qr", lambda x: torch.linalg.qr(x, mode="complete"), [(0, 0), (0, 3), (3, 0), (0, 3, 2)]),
+    ("lu", lambda x: torch.linalg.lu(x)[1:], [(0, 0), (0, 3), (3, 0), (0, 3, 2)]),
+    ("pinv", torch.linalg.pinv, [(0, 0), (0, 3), (3, 0), (0, 3, 2)]),
+    *((f"matrix_norm {p}", lambda x, p=p: torch.linalg.matrix_norm(x, p), [(0, 3, 2)]) for p in ("fro", "nuc", 1, -1, 2, -2, torch.inf)),
+]
 
 
 def hermitian(z: torch.Tensor) -> torch.Tensor:
@@ -144,11 +164,19 @@ FACTORISATIONS = [
     case("svdvals", torch.linalg.svdvals, lambda g: torch.diag(torch.tensor([1.0, 3.0, 5.0])).double() + normal(3, 3)(g) / 5),
     case("svd values", lambda x: torch.linalg.svd(x, full_matrices=False).S, lambda g: torch.diag(torch.tensor([1.0, 3.0, 5.0])).double()[:, :2] + normal(3, 2)(g) / 5),
     case("svd projectors", lambda x: (lambda u, s, v: (u @ v) + torch.einsum("ik,jk->kij", u, u))(*torch.linalg.svd(x, full_matrices=False)), lambda g: torch.diag(torch.tensor([1.0, 3.0, 5.0])).double() + normal(3, 3)(g) / 5, refused="singular vectors"),
-    case("lu", lambda x: torch.linalg.lu(x)[1:], lambda g: 3 * torch.eye(3).double() + normal(3, 3)(g) / 3, refused="rarely used"),
-    case("lu_factor", lambda x: torch.linalg.lu_factor(x).LU, lambda g: 3 * torch.eye(3).double() + normal(3, 3)(g) / 3, refused="rarely used"),
+    case("lu", lambda x: torch.linalg.lu(x)[1:], lambda g: 3 * torch.eye(3).double() + normal(3, 3)(g) / 3),
+    case("lu_factor", lambda x: torch.linalg.lu_factor(x).LU, lambda g: 3 * torch.eye(3).double() + normal(3, 3)(g) / 3),
     case("ldl_factor", lambda x: torch.linalg.ldl_factor(symmetric(x)).LD, D, refused="rarely used"),
-    case("eigvals", lambda x: torch.linalg.eigvals(x).real.sort().values, D, refused="rarely used"),
-    case("householder_product", lambda x, t: torch.linalg.householder_product(x, t), normal(4, 3), normal(3), refused="rarely used"),
+    case("eigvals", lambda x: torch.linalg.eigvals(x).real.sort().values, D),
+    case("householder_product", lambda x, t: torch.linalg.householder_product(x, t), normal(4, 3), normal(3)),
+    case("householder_product of batches and few reflectors", torch.linalg.householder_product, normal(2, 4, 3), normal(2, 2)),
+    case("householder_product complex", lambda x, y, t, u: torch.view_as_real(torch.linalg.householder_product(torch.complex(x, y), torch.complex(t, u))), normal(4, 3), normal(4, 3), normal(3), normal(3)),
+    *(case(f"ormqr left={left}, transpose={transpose}", lambda x, t, c, left=left, transpose=transpose: torch.ormqr(x, t, c if left else c.mT, left, transpose), normal(4, 3), normal(3), normal(4, 2)) for left in (True, False) for transpose in (True, False)),
+    *(case(f"ormqr complex, transpose={transpose}", lambda x, y, t, u, c, transpose=transpose: torch.view_as_real(torch.ormqr(torch.complex(x, y), torch.complex(t, u), c + 0j, True, transpose)), normal(4, 3), normal(4, 3), normal(3), normal(3), normal(4, 2)) for transpose in (True, False)),
+    *(case(f"lu {m} × {n}", lambda x: torch.linalg.lu(x)[1:], dominant(m, n)) for m, n in ((5, 3), (3, 5))),
+    *(case(f"lu_unpack {m} × {n}", lambda x: torch.lu_unpack(*torch.linalg.lu_factor(x)), dominant(2, m, n)) for m, n in ((5, 3), (3, 5))),
+    case("lu complex", complexified(lambda z: torch.linalg.lu(z)[1:]), dominant(4, 3), normal(4, 3)),
+    case("torch.lu of a singular matrix", lambda x: torch.lu(x)[0], lambda g: normal(3, 2)(g) @ normal(2, 3)(g)),
     case("matrix_rank is a constant", lambda x: x * torch.linalg.matrix_rank(x), R),
     case("linalg.cond", lambda x: torch.linalg.cond(x, "fro"), R),
     case("linalg.vander", lambda x: torch.linalg.vander(x, N=4), normal(3)),
@@ -156,7 +184,11 @@ FACTORISATIONS = [
     case("vander of zeros", lambda x: torch.vander(x, 3, increasing=True), lambda g: torch.zeros(3).double()),
     case("qr wide", torch.linalg.qr, normal(3, 5)),
     case("qr complex", complexified(torch.linalg.qr), normal(4, 3), normal(4, 3)),
-    case("qr complete", lambda x: torch.linalg.qr(x, mode="complete"), normal(4, 3), refused="null space"),
+    case("qr complete", lambda x: torch.linalg.qr(x, mode="complete"), normal(4, 3)),
+    case("qr complete of batches", lambda x: torch.linalg.qr(x, mode="complete"), dominant(2, 5, 2)),
+    case("qr complete complex", complexified(lambda z: torch.linalg.qr(z, mode="complete")), normal(4, 2), normal(4, 2)),
+    case("svd with all columns, their projector", lambda x: (lambda n: n @ n.mT)(torch.linalg.svd(x).U[:, 3:]), lambda g: torch.cat([spectrum(5, 3, 1)(g), torch.zeros(2, 3).double()]) + normal(5, 3)(g) / 9),
+    *(case(f"{name} of size {' × '.join(map(str, shape))}", f, normal(*shape)) for name, f, shapes in SIZE_0 for shape in shapes),
     case("cholesky complex", complexified(lambda z: torch.linalg.cholesky(hermitian(z))), D, normal(3, 3)),
     case("cholesky reads the upper triangle", lambda x: torch.linalg.cholesky(x, upper=True), D),
     case("eigh vectors", lambda x: torch.linalg.eigh(symmetric(x)).eigenvectors ** 2, lambda g: torch.diag(torch.tensor([1.0, 3.0, 5.0])).double() + normal(3, 3)(g) / 9),
@@ -174,7 +206,12 @@ FACTORISATIONS = [
     *(case(f"linalg.cond {p}", lambda x, p=p: torch.linalg.cond(x, p), lambda g: torch.diag(torch.tensor([10.0, 25.0, 60.0])).double() + 3 + normal(3, 3)(g) / 9) for p in (1, -1, torch.inf, -torch.inf)),
     *(case(f"matrix_norm {p} batches", lambda x, p=p: torch.linalg.matrix_norm(x, p, dim=(2, 0), keepdim=True), lambda g: (torch.diag(torch.tensor([1.0, 3.0, 5.0])).double()[:2] + normal(4, 2, 3)(g) / 9).permute(2, 0, 1).contiguous()) for p in (2, -2, "nuc", "fro")),
     case("matrix_norm 2 of rank one", lambda x: torch.linalg.matrix_norm(x, 2), lambda g: torch.outer(1 + normal(4)(g).abs(), 1 + normal(3)(g).abs())),
-    case("pinv of rank one", torch.linalg.pinv, lambda g: torch.outer(normal(4)(g), normal(3)(g)), refused="full rank"),
+    case("pinv of rank one", torch.linalg.pinv, lambda g: torch.outer(normal(4)(g), normal(3)(g)), refused="the rank changes"),
+    case("pinv of constant rank", lambda b, c: torch.linalg.pinv(b @ c), normal(4, 2), normal(2, 5)),
+    case("pinv of constant rank complex", complexified(lambda z: torch.linalg.pinv(z[:, :2] @ z[:, 2:].mH)), normal(4, 4), normal(4, 4)),
+    case("pinv of unlike ranks", lambda x: torch.linalg.pinv(x[..., :2] @ torch.tensor([[[1.0, 0], [0, 1]], [[1, 0], [0, 0]]]).double() @ x[..., 2:].mT), normal(2, 4, 4)),
+    case("pinv that stays 0", lambda x: torch.linalg.pinv(0 * x), normal(3, 2)),
+    case("lstsq of constant rank", lambda b, c: torch.linalg.lstsq(b @ b.mT, c).solution, normal(4, 2), normal(4, 2)),
     case("Gaussian log density", lambda x, s: torch.distributions.MultivariateNormal(torch.zeros(3).double(), symmetric(s), validate_args=False).log_prob(x), normal(2, 3), D),
 ]
 
