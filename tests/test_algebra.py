@@ -227,6 +227,16 @@ def test_operators_are_read_from_the_basis(chosen: list[Operator]) -> None:
             assert float(total.get(monomial, 0)) == pytest.approx(float(p.terms.get(monomial, 0)), abs=1e-12)
 
 
+@given(algebras)
+@few
+def test_the_path_is_dual_to_the_basis(carried: Algebra) -> None:
+    """pᵢ(∂)eₖ at 0 is 1 for i = k, to the last digit of a float, and 0 elsewhere, exactly."""
+    for k, (monomial, c) in enumerate(carried.path):
+        at_zero = [applied(p.terms, polynomial({monomial: Fraction(1)})).coeff(1) for p in carried.basis]
+        assert [i for i, number in enumerate(at_zero) if number] == [k]
+        assert c == float(1 / Fraction(int(at_zero[k].numerator), int(at_zero[k].denominator)))
+
+
 def test_requested_powers_are_single_components() -> None:
     carried = ap.algebra(dx**4, dx * dy)
     assert [len(carried.read(p)) for p in (C.one, dx, dx**2, dx**3, dx**4, dy, dx * dy)] == [1] * 7

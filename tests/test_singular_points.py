@@ -154,6 +154,8 @@ TIES = [
     Case("quantile", lambda x: x.quantile(0.4), (1, 0, 1)),
     Case("nanquantile", lambda x: x.nanquantile(tensor([0.5, 1.0]).double()), (1, 0, 1)),
     Case("unique2", lambda x: x.unique().sum(), (1, 0, 1), convention=False),
+    Case("unique_dim", lambda x: x.reshape(3, 1).unique(dim=0).sum(), (1, 0, 1), convention=False),
+    Case("unique_consecutive", lambda x: x.unique_consecutive().sum(), (0, 1, 1), convention=False),
     Case("max_pool1d_with_indices", lambda x: F.max_pool1d(x.reshape(1, 1, 4), 2, padding=1), (1, 0, 0, 2)),
     Case("max_pool2d_with_indices", lambda x: nn.MaxPool2d(2)(x.reshape(1, 1, 2, 2)), (1, 0, 0, 1)),
     Case("max_pool3d_with_indices", lambda x: F.max_pool3d(x.reshape(1, 1, 2, 2, 1), (2, 2, 1)), (1, 0, 0, 1)),

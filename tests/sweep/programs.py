@@ -10,19 +10,25 @@ import random
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .catalogue import CATALOGUE, COMPLEX, DOMAINS, MATRICES, OVERWRITING, Operator, taking
+from tests.oracles.lines import Index
+
+from .catalogue import CATALOGUE, OVERWRITING, RESHAPED
+from .catalogue.notation import COMPLEX, DOMAINS, MATRICES, Operator, taking
 from .database import Sample
 from .judge import Verdict, judge
 
 FEWEST, MOST = 5, 20
 """Operators in a program."""
+
+INDICES: tuple[Index, ...] = ((1, 0), (2, 0), (3, 0), (1, 1), (2, 1))
+"""What is compared."""
 
 SHAPES = (
     (), (1,), (3,), (4,), (2, 3), (3, 3), (2, 2), (3, 1), (1, 4), (4, 2), (2, 3, 3), (2, 2, 2), (2, 1, 3),
@@ -125,7 +131,7 @@ from tests.sweep.judge import judge
 
 generator = torch.Generator().manual_seed({self.seed})
 inputs = [{", ".join(map(str, self.inputs))}]
-print(judge(Sample("program", {self.seed}, torch.float64, program, inputs, {{}})))"""
+print(judge(Sample("program", {self.seed}, torch.float64, program, inputs, {{}}), pytorch=False))"""
 
     @cached_property
     def sample(self) -> Sample:
@@ -145,7 +151,7 @@ def judge_program(program: Program) -> Verdict:
     """The verdict on a program, as on a sample of the database."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return judge(program.sample)
+        return judge(program.sample, INDICES, pytorch=False)
 
 
 def judge_seed(seed: int) -> Verdict:
@@ -179,6 +185,7 @@ def without(program: Program, k: int) -> Iterator[Program]:
 # ----------------------------------------------------------------------------------------------------------------- growing
 
 
+@cache
 def program(seed: int) -> Program:
     """The program of a seed. Operators are drawn at random, but for one whose turn it is."""
     rng = random.Random(seed)
@@ -188,9 +195,11 @@ def program(seed: int) -> Program:
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
         while len(growth.program.steps) < length:
-            operator = rng.choice(due + [rng.choice(CATALOGUE)])
-            if growth.append(operator) and operator in due:
+            operator = rng.choice([*due, rng.choice(CATALOGUE)])
+            if growth.append(operator, growth.operands(operator)) and operator in due:
                 due.remove(operator)
+            if growth.large() and len(growth.program.steps) < length:
+                growth.append(SMALLER, growth.program.results[-1:])
     return growth.program
 
 
@@ -227,14 +236,9 @@ class Growth:
         for space in self.spaces:
             exec(code, space)
 
-    def append(self, operator: Operator) -> bool:
-        """Whether a step of this operator could be added."""
-        last = self.program.steps[-1].result if self.program.steps else "a"
-        if not self.spaces[0][last].is_complex() and self.spaces[0][last].abs().max() > LARGE:
-            operator, names = SMALLER, [last]
-        else:
-            names = self.operands(operator)
-        if names is None:
+    def append(self, operator: Operator, names: list[str]) -> bool:
+        """Whether a step of this operator on these results could be added."""
+        if not names:
             return False
         operands = tuple(Operand(name, tuple(self.spaces[0][name].shape)) for name in names)
         step = Step(f"t{len(self.program.steps) + 1}", operator, operands, self.parameters(operands[0].shape))
@@ -249,8 +253,13 @@ class Growth:
             self.restart()
         return kept
 
-    def operands(self, operator: Operator) -> list[str] | None:
-        """Names for the operands whose shapes fit, what nobody has used yet more often than the rest."""
+    def large(self) -> bool:
+        """Whether the last result is."""
+        last = self.program.results[-1:]
+        return any(not self.spaces[0][name].is_complex() and self.spaces[0][name].abs().max() > LARGE for name in last)
+
+    def operands(self, operator: Operator) -> list[str]:
+        """Names for the operands whose shapes fit, if there are any; what nobody has used yet more often than the rest."""
         bound: dict[str, Any] = {}
         chosen: list[str] = []
         unused = self.program.results
@@ -265,15 +274,16 @@ class Growth:
                 and (found := fit(pattern, tuple(self.spaces[0][name].shape), bound)) is not None
             }
             if not fitting:
-                return None
+                return []
             chosen.append(self.rng.choice([name for name in names if name in fitting]))
             bound = fitting[chosen[-1]]
         return chosen
 
     def unshared(self, name: str) -> bool:
-        """Whether no other name stands for the same memory."""
-        memory = {n: self.spaces[0][n].untyped_storage().data_ptr() for n in self.names}
-        return list(memory.values()).count(memory[name]) == 1
+        """Whether surely no other name stands for the same memory."""
+        memory = [self.spaces[0][n].untyped_storage().data_ptr() for n in self.names]
+        made = next(step for step in self.program.steps if step.result == name)
+        return made.operator not in RESHAPED and memory.count(memory[self.names.index(name)]) == 1
 
     def parameters(self, shape: Shape) -> dict[str, Any]:
         """What a template may ask for besides its operands."""

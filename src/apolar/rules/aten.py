@@ -72,6 +72,21 @@ def tangent(jet: Jet, func: Any, x: Any, other: Any, **named: Any) -> Any:
     return as_jet(jet, func(value(x, jet), value(other, jet), **named))
 
 
+@composite(aten.add.Scalar)
+def add_number(x: Any, number: Any, alpha: Any = 1) -> Any:
+    return torch.add(x, number, alpha=alpha)
+
+
+@composite(aten.sub.Scalar)
+def sub_number(x: Any, number: Any, alpha: Any = 1) -> Any:
+    return torch.sub(x, number, alpha=alpha)
+
+
+@composite(aten.rsub.Scalar)
+def rsub_number(x: Any, number: Any, alpha: Any = 1) -> Any:
+    return torch.rsub(x, number, alpha=alpha)
+
+
 @composite(aten._stack)
 def stack(tensors: list[Any], dim: int = 0) -> Any:
     return torch.stack(tensors, dim)

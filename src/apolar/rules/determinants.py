@@ -55,7 +55,7 @@ def expanded(A: Any) -> Any:
         columns, without, signs = expansion(n, rows)
         row = A[..., rows - 1, :][..., columns] * torch.tensor(signs, dtype=A.dtype, device=A.device)
         minors = (row * minors[..., without]).sum(-1)
-    return minors[..., 0]
+    return minors[..., 0].clone() if n == 1 else minors[..., 0]
 
 
 # -------------------------------------------------------------------------------------------------------- the polynomial

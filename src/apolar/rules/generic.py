@@ -42,6 +42,8 @@ def by_reverse_mode(jet: Jet, func: Any, *args: Any, **kwargs: Any) -> Any:
         return func(*args, **kwargs)
 
     moving = [x for x in leaves if belongs(x, jet)]
+    if any(isinstance(x.components, Jet) for x in moving):
+        raise unsupported(func, jet, "An evaluation inside of another cannot differentiate it: ask for all operators at once.")
     recorded = torch.is_grad_enabled() and any(
         (x.components if belongs(x, jet) else x).requires_grad for x in leaves if isinstance(x, Tensor)
     )
@@ -53,6 +55,9 @@ def by_reverse_mode(jet: Jet, func: Any, *args: Any, **kwargs: Any) -> Any:
         with torch.enable_grad():
             symbols = [torch.zeros((), dtype=torch.float64, requires_grad=True) for _ in jet.algebra.coordinates]
             output = at(*(_path(x.components, symbols, jet.algebra.path) for x in moving))
+            numbers = [y for y in tree_leaves(output) if _floating(y)]
+            if numbers and not any(map(_moves, numbers)):
+                raise unsupported(func, jet, NO_DERIVATIVE)
             return tree_map(lambda y: jet.like(_components(y, symbols, jet, recorded)) if _moves(y) else y, output)
     except (NotImplementedError, RuntimeError) as error:
         raise unsupported(func, jet, NO_DERIVATIVE) from error

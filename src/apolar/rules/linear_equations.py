@@ -94,7 +94,7 @@ def solve_triangular(
 def triangular_solve(B: Any, A: Any, upper: bool = True, transpose: bool = False, unitriangular: bool = False) -> Any:
     M = A.mT if transpose else A
     X = linalg.solve_triangular(M, B, upper=upper != transpose, unitriangular=unitriangular)
-    return types.triangular_solve((X, A.expand(*X.shape[:-2], -1, -1)))
+    return types.triangular_solve((X, A.expand(*X.shape[:-2], -1, -1).clone()))
 
 
 @composite("cholesky_solve")

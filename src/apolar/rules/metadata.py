@@ -118,7 +118,7 @@ constant(Tensor.new_tensor)
 
 
 def as_jet(jet: Jet, value: Tensor) -> Any:
-    """A constant of jet's evaluation; integers stay plain tensors."""
-    if not (value.is_floating_point() or value.is_complex()):
+    """A constant of jet's evaluation; integers stay plain tensors, and what is made while gradients are off."""
+    if not (value.is_floating_point() or value.is_complex()) or (jet.recorded and not torch.is_grad_enabled()):
         return value
     return jet.like(constant_components(value, jet))

@@ -114,7 +114,7 @@ def embedding(
     """Rows of the weight; the row of the padding is fixed, as in torch's reverse mode."""
     if scale_grad_by_freq:
         raise unsupported(func, jet, FREQUENCY)
-    rows = weight.components[:, indices]
+    rows = weight.components[:, indices[None]].squeeze(1)  # a single index would share memory
     if padding_idx < 0:
         return jet.like(rows)
     moves = (indices != padding_idx).unsqueeze(-1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import string
 from functools import reduce
 from typing import Any
@@ -10,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from apolar.jet import RULES, Jet, belongs, component_list, plain, unsupported, value
+from apolar.jet import RULES, Jet, anywhere, belongs, component_list, plain, unsupported, value, visible
 from apolar.kernels import eager, reverse
 from apolar.rules.elementwise import number_power
 from apolar.rules.registry import apply_bilinear, bilinear, composite, linear, rule, stack
@@ -140,23 +141,44 @@ def lerp(start: Any, end: Any, weight: Any) -> Any:
 def pow(jet: Jet, func: Any, x: Any, y: Any) -> Any:
     """xʸ: a recurrence where y is constant, exp(y log x) where it is not."""
     if belongs(y, jet):
-        return _exponential(beside(x, y), y)
+        return _exponential(jet, beside(x, y), y)
     if isinstance(y, Tensor) and y.dtype == torch.bool:
         y = y.byte()
     if isinstance(y, Tensor) and y.ndim:
         x = x.expand(torch.broadcast_shapes(x.shape, y.shape))
-    return RULES[number_power](jet, number_power, x, y)
+    return RULES[number_power](jet, number_power, x.to(torch.result_type(x.value, value(y, jet))), y)
 
 
-def _exponential(x: Any, y: Any) -> Any:
-    """exp(y log x) where x is not 0, or positive if all is real. Elsewhere the value alone: a constant 0 keeps it, and
-    others have no derivative."""
-    x, y = (a.to(torch.result_type(plain(x), plain(y))) for a in (x, y))
-    at_x, at_y = plain(x), plain(y)
+def _exponential(jet: Jet, x: Any, y: Any) -> Any:
+    """exp(y log x) where x is not 0, or positive if all is real. Elsewhere as far as x moves: y enters by log x."""
+    x, y = promoted(x, y), promoted(y, x)
+    at_x, at_y = value(x, jet), value(y, jet)
     regular = at_x != 0 if x.is_complex() else at_x > 0
-    defined = regular | ((at_x == 0) & (not isinstance(x, Jet)))
-    undefined = torch.where(defined, 0.0, torch.nan).to(y.dtype) * (y - at_y)
-    return torch.where(regular, torch.exp(y * torch.log(torch.where(regular, x, 1.0))), at_x**at_y + undefined)
+    power = torch.exp(y * torch.log(torch.where(regular, x, 1.0)))
+    if visible() and not anywhere(~regular):
+        return power
+    # 0 to a positive power is 0 for other powers as well. If x moves too, this holds for the slope alone.
+    vanishes = (at_x == 0) & ((at_y.real if at_y.is_complex() else at_y) >= 0)
+    slope = torch.where(vanishes, 0.0, math.nan)
+    curvature = torch.where(moves(y, jet) & ~(vanishes & ~moves(x, jet)), math.nan, 0.0)
+    return torch.where(regular, power, torch.pow(torch.where(regular, 1.0, x), at_y) + singular(y, slope, curvature))
+
+
+def moves(x: Any, jet: Jet) -> Tensor:
+    """Where an entry has a derivative that is not 0."""
+    return (x.components[1:] != 0).any(0) if belongs(x, jet) else torch.zeros_like(x, dtype=torch.bool)
+
+
+def singular(x: Jet, slope: Tensor, curvature: Tensor) -> Jet:
+    """0 with the first derivatives slope · x′, with 0 for x′ = 0, and multiples of ``curvature`` for the higher ones.
+
+    The part of a result that is known only so far: both are 0 where it adds nothing, and infinite or NaN elsewhere.
+    """
+    slope, curvature = slope.to(x.dtype), curvature.to(x.dtype)
+    parts = []
+    for p, c in zip(x.algebra.basis[1:], x.components[1:], strict=True):
+        parts.append(c * (torch.where(c == 0, 0.0, slope) if p.order == 1 else curvature))
+    return stack([torch.zeros_like(slope), *parts], x)
 
 
 @composite("__rpow__")

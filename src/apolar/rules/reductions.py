@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from apolar.jet import Jet, anywhere, plain, visible
-from apolar.rules.registry import composite, linear, rule, stacked
+from apolar.jet import Jet, anywhere, beneath, jets, plain, visible
+from apolar.rules.registry import apply_linear, composite, linear, rule, stacked
 from apolar.rules.shapes import axes, axis
 
 # ---------------------------------------------------------------------------------------------------------------- linear
@@ -35,8 +35,16 @@ def cumsum(x: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
     return x.cumsum(axis(x, dim), dtype=dtype)
 
 
-linear("sum_to_size", "gradient")
+linear("gradient")
 linear("diff", arguments=(0, 3, 4, "prepend", "append"))
+
+
+@rule("gradient", kind="linear")
+def gradient(jet: Jet, func: Any, x: Any, **options: Any) -> Any:
+    """Linear in the values; spacings that depend on the coordinates are followed through what torch composes it of."""
+    if any(True for _ in jets(options)):
+        return beneath(func, x, **options)
+    return apply_linear(jet, func, x, **options)
 
 
 def _trapezoids(y: Any, x: Any, dx: float, dim: int) -> Any:
@@ -75,6 +83,7 @@ def prod(x: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -
     if dim is None:
         x, dim = x.flatten(), 0
     x = x.movedim(dim, 0) if x.ndim else x.reshape(1)
+    x = x.clone() if len(x) == 1 else x
     while x.shape[0] > 1:
         half = x.shape[0] // 2
         pairs = x[:half] * x[half : 2 * half]
@@ -87,9 +96,10 @@ def scan(function: Any) -> Any:
     """Partial results along an axis, by doubling: after step k each entry combines 2ᵏ neighbours."""
 
     def scanned(x: Any, dim: int, *, dtype: Any = None) -> Any:
-        if not x.ndim:
-            return x
-        x = (x if dtype is None else x.to(dtype)).movedim(dim, 0)
+        x = x if dtype is None else x.to(dtype)
+        if not x.ndim or x.shape[dim] == 1:
+            return x.clone()
+        x = x.movedim(dim, 0)
         shift = 1
         while shift < x.shape[0]:
             x = torch.cat([x[:shift], function(x[shift:], x[:-shift])])

@@ -287,7 +287,9 @@ def decomposed(func: Any) -> Callable[..., Any] | None:
     """
     if isinstance(func, types.FunctionType):
         return opened(func) or functools.partial(beneath, func)
-    if isinstance(func, OpOverload) and not func.has_kernel_for_dispatch_key(COMPOSITE):
+    if isinstance(func, OpOverload):
+        if func.has_kernel_for_dispatch_key(COMPOSITE):
+            return functools.partial(beneath, func.decompose)
         return decomposition_table.get(func) or getattr(func, "impl_aten", None)
     if isinstance(func, OpOverloadPacket) or (callable(func) and not isinstance(func, types.MethodWrapperType)):
         return functools.partial(beneath, func)

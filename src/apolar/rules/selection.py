@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from apolar.errors import UnsupportedOperator
-from apolar.jet import Jet, jets, plain, unsupported, value
+from apolar.jet import Jet, jets, plain, value
 from apolar.rules.registry import apply_linear, composite, linear, rule
 from apolar.rules.shapes import axes, axis
 
@@ -169,13 +169,36 @@ def quantile(x: Any, q: Any, dim: int | None = None, keepdim: bool = False, *, i
     return out.reshape((*at.shape, *place))
 
 
+def first_of_each(x: Any, groups: Tensor, number: int, dim: int | None = None) -> Any:
+    """The first entry, or slice along an axis, of each group."""
+    places = torch.arange(groups.numel(), device=groups.device)
+    first = places.new_full((number,), groups.numel()).scatter_reduce(0, groups.reshape(-1), places, "amin")
+    return x.reshape(-1)[first] if dim is None else x.index_select(dim, first)
+
+
 @rule("_unique2", kind="selection")
-def unique(jet: Jet, func: Any, x: Jet, *args: Any, **kwargs: Any) -> Any:
-    """Each value once: where entries are equal, the first."""
-    values, *rest = func(x.value, *args, **kwargs)
-    flat = x.value.reshape(-1)
-    first = (flat[None, :] == values[:, None]).to(torch.uint8).argmax(1)
-    return (x.reshape(-1)[first], *rest)
+def unique(jet: Jet, func: Any, x: Jet, sorted: bool = True, return_inverse: bool = False, *rest: Any, **named: Any) -> Any:
+    """Each value once."""
+    values, groups, counts = func(x.value, sorted, True, *rest, **named)
+    return first_of_each(x, groups, len(values)), groups, counts
+
+
+@rule(torch._VF.unique_dim, kind="selection")
+def unique_dim(
+    jet: Jet, func: Any, x: Jet, dim: int, sorted: bool = True, return_inverse: bool = False, *rest: Any, **named: Any
+) -> Any:
+    """Each slice along an axis once."""
+    values, groups, counts = func(x.value, dim, sorted, True, *rest, **named)
+    return first_of_each(x, groups, values.shape[dim], dim), groups, counts
+
+
+@rule(torch._VF.unique_consecutive, kind="selection")  # type: ignore[attr-defined]
+def unique_consecutive(
+    jet: Jet, func: Any, x: Jet, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
+) -> Any:
+    """Each value once, or each slice along an axis, of those that stand side by side."""
+    values, groups, counts = func(x.value, True, return_counts, dim)
+    return first_of_each(x, groups, values.shape[dim or 0], dim), groups, counts
 
 
 @composite("msort")
@@ -189,7 +212,7 @@ def extremes_over_axes(name: str, function: Callable[..., Tensor]) -> None:
     @rule(name, kind="selection")
     def over_axes(jet: Jet, func: Any, x: Jet, dim: Any = (), keepdim: bool = False) -> Jet:
         dims = axes(x.components, dim)
-        return mean_where(x, x.value == function(x.value, dims, keepdim=True), dims, keepdim) if x.ndim else x
+        return mean_where(x, x.value == function(x.value, dims, keepdim=True), dims, keepdim)
 
 
 extremes_over_axes("amax", torch.amax)

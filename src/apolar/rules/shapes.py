@@ -7,7 +7,7 @@ number, and a target shape gets the number of components in front.
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import Any
 
@@ -38,9 +38,15 @@ def flat(items: tuple[Any, ...]) -> tuple[Any, ...]:
 # ---------------------------------------------------------------------------------------------------------- same entries
 
 
-@rule("clone", "contiguous", "alias", kind="linear")
-def clone(jet: Jet, func: Any, x: Jet, **options: Any) -> Jet:
-    return jet.like(x.components.clone())
+@rule("clone", "alias", kind="linear")
+def clone(jet: Jet, func: Any, x: Jet, *, memory_format: torch.memory_format = torch.preserve_format) -> Jet:
+    contiguous = memory_format == torch.contiguous_format
+    return jet.like(x.components.clone(memory_format=memory_format if contiguous else torch.preserve_format))
+
+
+@rule("contiguous", kind="linear")
+def contiguous(jet: Jet, func: Any, x: Jet, **options: Any) -> Jet:
+    return x if x.value.is_contiguous() else x.clone(memory_format=torch.contiguous_format)
 
 
 @rule("view", "reshape", kind="linear")
@@ -144,14 +150,23 @@ def retaken(x: Tensor, pieces: Sequence[Tensor], dim: int) -> tuple[Tensor, ...]
     return tuple(x.narrow(dim, start, p.shape[dim]) for start, p in zip(starts, pieces, strict=False))
 
 
-@stacked("split", "split_with_sizes", "unsafe_split", "unsafe_split_with_sizes")
+@stacked("split", "split_with_sizes")
 def split(x: Tensor, split_size_or_sections: Any = None, dim: int = 0, *, split_size: Any = None) -> Any:
     return retaken(x, x.split(split_size_or_sections if split_size is None else split_size, axis(x, dim)), axis(x, dim))
 
 
-@stacked("chunk", "unsafe_chunk")
+@stacked("chunk")
 def chunk(x: Tensor, chunks: int, dim: int = 0) -> Any:
     return retaken(x, x.chunk(chunks, axis(x, dim)), axis(x, dim))
+
+
+def copied(pieces: Any) -> Callable[..., Any]:
+    """Pieces whose memory autograd takes for their own."""
+    return lambda *args, **kwargs: tuple(piece.clone() for piece in pieces(*args, **kwargs))
+
+
+stacked("unsafe_split", "unsafe_split_with_sizes")(copied(split))
+stacked("unsafe_chunk")(copied(chunk))
 
 
 @stacked("tensor_split")
@@ -196,7 +211,7 @@ def linalg_diagonal(x: Any, *, offset: int = 0, dim1: int = -2, dim2: int = -1) 
 
 @composite("diag")
 def diag(x: Any, diagonal: int = 0) -> Any:
-    return torch.diag_embed(x, diagonal) if x.ndim == 1 else x.diagonal(diagonal)
+    return torch.diag_embed(x, diagonal) if x.ndim == 1 else x.diagonal(diagonal).clone()
 
 
 @composite("diagflat")
@@ -210,7 +225,7 @@ def unfold(x: Tensor, dimension: int, size: int, step: int) -> Tensor:
 
 
 linear("diagonal_scatter", "select_scatter", "slice_scatter", arguments=(0, 1, "src"))
-linear("diag_embed", "rot90", "repeat", "tile", "repeat_interleave", "fliplr", "flipud", "trace", "positive", "__pos__")
+linear("diag_embed", "rot90", "repeat", "tile", "repeat_interleave", "fliplr", "flipud", "trace")
 
 
 @stacked("tril")
@@ -257,9 +272,9 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> Any:
     return tuple(grids)
 
 
-@rule("block_diag", "atleast_1d", "atleast_2d", "atleast_3d", "cartesian_prod", kind="linear")
-def several(jet: Jet, func: Any, *tensors: Any, **options: Any) -> Any:
-    """Functions that take tensors as a list or one by one."""
+@rule("block_diag", kind="linear")
+def block_diag(jet: Jet, func: Any, *tensors: Any, **options: Any) -> Any:
+    """The tensors may come as a list or one by one."""
     return apply_linear(jet, func, *tensors, arguments=tuple(range(len(tensors))), **options)
 
 
@@ -290,13 +305,15 @@ def to(jet: Jet, func: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
     """Floating point: every component; integers: the value alone, since rounding has no derivative."""
     if not belongs(x, jet):
         return func(x, *(a.value if belongs(a, jet) else a for a in args), **kwargs)
-    kwargs.pop("memory_format", None)
+    order = kwargs.pop("memory_format", torch.preserve_format)
     plain = [torch.empty(0, dtype=a.dtype, device=a.device) if isinstance(a, Jet) else a for a in args]
     components = func(x.components, *plain, **kwargs)
     if not isinstance(components, Tensor):
         return func(x.value, *plain, **kwargs)
+    if components is x.components:
+        return x if order == torch.preserve_format or x.value.is_contiguous(memory_format=order) else x.clone()
     if components.is_floating_point() or components.is_complex():
-        return x if components is x.components else jet.like(components)
+        return jet.like(components)
     return components[0]
 
 

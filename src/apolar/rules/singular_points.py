@@ -225,6 +225,31 @@ tie("topk", at=lambda x, k, dim=-1, largest=True, sorted=True: ties(lambda keys:
 tie("_unique2", at=lambda x, *_, **options: ties(lambda keys: torch.sort(keys.flatten()).values, x))
 
 
+def _rows(x: Any, dim: int | None) -> Any:
+    return x.reshape(-1, 1) if dim is None else x.movedim(dim, 0).flatten(1)
+
+
+def _equal_rows(difference: Any) -> tuple[Points, ...]:
+    """Where two rows are equal and do not move alike."""
+    return (Points(zero(difference).all(-1) & moves(difference).any(-1)),)
+
+
+def _unique_dim(x: Any, dim: int, *_: Any, **options: Any) -> tuple[Points, ...]:
+    rows = _rows(x, dim)
+    return _equal_rows(rows[:, None] - rows)
+
+
+def _unique_consecutive(
+    x: Any, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
+) -> tuple[Points, ...]:
+    rows = _rows(x, dim)
+    return _equal_rows(rows[1:] - rows[:-1])
+
+
+tie(torch._VF.unique_dim, at=_unique_dim)
+tie(torch._VF.unique_consecutive, at=_unique_consecutive)  # type: ignore[attr-defined]
+
+
 def _mode(x: Any, dim: int = -1, keepdim: bool = False) -> tuple[Points, ...]:
     """The mode itself has no order: where entries that are equal to it do not move alike."""
     equal = plain(x) == torch.mode(plain(x), dim, True).values
@@ -239,7 +264,7 @@ def _quantile(
     x: Any, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear"
 ) -> tuple[Points, ...]:
     """Ties of the one or two sorted entries that are taken."""
-    x, axis = (x.flatten(), 0) if dim is None else (x, dim)
+    x, axis = (x.flatten(), 0) if dim is None or not x.ndim else (x, dim)
     numbers = torch.arange(x.shape[axis], dtype=torch.float64, device=x.device)
     place = torch.quantile(numbers, torch.as_tensor(q, dtype=torch.float64), interpolation=interpolation).reshape(-1)
     taken = torch.cat([place.floor(), place.ceil()]).long()

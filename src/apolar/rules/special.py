@@ -11,7 +11,7 @@ from torch import Tensor
 from apolar import series
 from apolar.jet import RULES, Jet, anywhere, belongs, component_list, plain, unsupported, value, visible
 from apolar.rules.elementwise import polygamma_at
-from apolar.rules.products import beside, promoted
+from apolar.rules.products import beside, moves, promoted, singular
 from apolar.rules.registry import composite, elementwise, rule, stack
 
 
@@ -90,13 +90,13 @@ def atan2(jet: Jet, func: Any, y: Any, x: Any) -> Any:
 
 @rule("hypot")
 def hypot(jet: Jet, func: Any, x: Any, y: Any) -> Jet:
-    """h with h² = x² + y², one component after the other: no square of a value, which might leave the range of numbers."""
+    """h with h² = x² + y², one component after the other; divided by h₀ before squares leave the range of numbers."""
     xs, ys = component_list(x, jet), component_list(y, jet)
     h = [torch.hypot(xs[0], ys[0])]
     cos, sin = xs[0] / h[0], ys[0] / h[0]
     for k, terms in enumerate(jet.algebra.nilpotent[1:], start=1):
-        rest = sum(c * (xs[i] * xs[j] + ys[i] * ys[j] - h[i] * h[j]) for i, j, c in terms)
-        h.append(cos * xs[k] + sin * ys[k] + rest / (2 * h[0]))
+        rest = sum(c / 2 * (xs[i] / h[0] * xs[j] + ys[i] / h[0] * ys[j] - h[i] / h[0] * h[j]) for i, j, c in terms)
+        h.append(cos * xs[k] + sin * ys[k] + rest)
     return stack(h, jet)
 
 
@@ -114,21 +114,8 @@ def xlogy(jet: Jet, func: Any, x: Any, y: Any) -> Any:
         return out
     # As in torch, a logarithm that stays −∞ counts as 0; but where y moves with x to 0, x log y is steep.
     log = torch.where(at_y == math.inf, math.inf, torch.where((at_y == 0) & moves(y, jet), -math.inf, 0.0))
-    return out + steep(x, torch.where(limit, log, 0.0).to(x.dtype))
-
-
-def steep(x: Jet, slope: Tensor) -> Jet:
-    """0 with the first derivatives slope · x′, for slopes that are 0 or infinite: there no higher derivatives are known."""
-    unknown = torch.where(slope.isinf() & moves(x, x), math.nan, 0.0).to(x.dtype)
-    parts = []
-    for p, c in zip(x.algebra.basis[1:], x.components[1:], strict=True):
-        parts.append(c * (torch.where(plain(c) == 0, 0.0, slope) if p.order == 1 else unknown))
-    return stack([torch.zeros_like(slope), *parts], x)
-
-
-def moves(x: Any, jet: Jet) -> Any:
-    """Where an entry has a derivative that is not 0."""
-    return (x.components[1:] != 0).any(0) if belongs(x, jet) else False
+    slope = torch.where(limit, log, 0.0)
+    return out + singular(x, slope, torch.where(slope.isinf() & moves(x, jet), math.nan, 0.0))
 
 
 @rule("entr", kind="composite")
@@ -157,5 +144,5 @@ def nextafter(jet: Jet, func: Any, x: Any, y: Any) -> Any:
     at = func(at_x, at_y)
     if not belongs(x, jet):
         return at
-    moved = torch.where(at_x != at_y, x, 0.0).components[1:]
-    return jet.like(torch.cat([at.unsqueeze(0), moved]))
+    moved: Any = torch.where(at_x != at_y, x, 0.0)
+    return jet.like(torch.cat([at.unsqueeze(0), moved.components[1:]]))

@@ -138,6 +138,9 @@ POWERS = [
     analytic("torch.pow of a number", lambda x: torch.pow(2.5, x), A),
     analytic("Tensor.pow", lambda x, y: x.pow(2) + x.pow(y), P, A),
     case("float_power", lambda x, y: torch.float_power(x, 3) + torch.float_power(x, y), P, A),
+    case("complex powers", lambda x, y: [torch.view_as_real(z) for z in (torch.complex(x, y) ** torch.complex(y, x), torch.complex(x, y) ** x, x ** torch.complex(y, x))], X, Y),
+    case("complex numbers and powers", lambda x: [torch.view_as_real(z) for z in ((2 + 1j) ** x, x ** (1 - 0.5j), 1j / x, torch.float_power(x, 1j), torch.float_power(1j, x))], X),
+    case("integers ** x", lambda x: torch.tensor([1, 2, 3, 4]) ** x, A),
     case("float_power of a number", lambda x: torch.float_power(2.5, x), A),
     analytic("sqrt", torch.sqrt, P),
     analytic("rsqrt", torch.rsqrt, P),
@@ -154,6 +157,7 @@ TWO_VARIABLES = [
     case("logaddexp", torch.logaddexp, A, B),
     case("logaddexp far apart", torch.logaddexp, values(40.0, -40.0), values(-40.0, 40.0)),
     case("logaddexp2", torch.logaddexp2, A, B),
+    case("logaddexp complex", lambda x, y: torch.view_as_real(torch.logaddexp(torch.complex(x, y), torch.complex(y, x) / 2)), A, B),
     case("copysign", torch.copysign, X, Y),
     case("copysign number", lambda x: torch.copysign(x, -1.0), X),
     case("maximum", torch.maximum, separated(3, 4), lambda g: torch.zeros(3, 4).double() + 0.05),
@@ -177,7 +181,9 @@ TWO_VARIABLES = [
     case("dist", torch.dist, A, B),
     case("complex and back", lambda x, y: torch.view_as_real(torch.complex(x, y) ** 2), A, B),
     case("polar", lambda r, a: torch.view_as_real(torch.polar(r, a)), P, A),
-    case("nextafter", torch.nextafter, X, Y, refused="not differentiable"),
+    case("nextafter", torch.nextafter, X, Y),
+    case("frexp", lambda x: torch.frexp(x)[0] ** 2, X),
+    case("hypot of large and small numbers", lambda x, y: 1e-200 * torch.hypot(1e200 * x, 1e200 * y) + 1e200 * torch.hypot(1e-200 * x, 1e-200 * y), X, Y),
 ]
 
 PIECEWISE = [

@@ -51,7 +51,12 @@ LOSSES = [
     case("multilabel_margin_loss", lambda x: F.multilabel_margin_loss(x / 20, torch.tensor([[3, 0, -1, 1], [1, -1, 0, 0], [-1, 2, 1, 0]]), reduction="none"), A),
     case("multilabel_margin_loss one row", lambda x: F.multilabel_margin_loss(x / 20, torch.tensor([3, 0, -1, 1])), normal(4)),
     case("multilabel_soft_margin_loss weight", lambda x: F.multilabel_soft_margin_loss(x, torch.tensor([0.0, 1.0, 1.0, 0.0]).double().expand(3, 4), weight=W4, reduction="none"), A),
-    case("ctc_loss", lambda x: F.ctc_loss(torch.log_softmax(x, -1), torch.tensor([[1, 2]]), (4,), (2,)), normal(4, 1, 3), refused="alignments"),
+    case("ctc_loss", lambda x: F.ctc_loss(torch.log_softmax(x, -1), torch.tensor([[1, 2]]), (4,), (2,)), normal(4, 1, 3)),
+    *(case(f"ctc_loss {reduction}", lambda x, reduction=reduction: F.ctc_loss(x, torch.tensor([[1, 2, 2], [3, 7, 9]]), torch.tensor([6, 4]), torch.tensor([3, 1]), reduction=reduction), normal(6, 2, 4)) for reduction in ("none", "mean", "sum")),
+    case("ctc_loss without batch", lambda x: F.ctc_loss(x, torch.tensor([0, 2]), torch.tensor(5), torch.tensor(2), blank=1), normal(5, 3)),
+    case("ctc_loss of labels in a row", lambda x: F.ctc_loss(torch.log_softmax(x, -1), torch.tensor([1, 2, 3]), (5, 3, 2), (2, 0, 1), reduction="none"), normal(5, 3, 4)),
+    case("ctc_loss too short", lambda x: F.ctc_loss(x, torch.tensor([[1, 1], [2, 1]]), (2, 2), (2, 2), reduction="none", zero_infinity=True), normal(2, 2, 3)),
+    case("nn.CTCLoss", lambda x: nn.CTCLoss()(x, torch.tensor([[1, 2]]), (4,), (2,)), normal(4, 1, 3)),
 ]
 
 DISTANCES = [

@@ -101,7 +101,33 @@ MOVES = {
     "unfold": lambda x: x.unfold(2, 2, 1),
     "unfold steps": lambda x: x.unfold(-1, 2, 2) * 1,
     "as_strided": lambda x: torch.as_strided(x, (2, 2), (1, 2)),
+    "as_strided_copy": lambda x: torch.as_strided_copy(x, (2, 2), (1, 2)),
+    "as_strided_scatter": lambda x: torch.as_strided_scatter(x, x[0, :2, :2], (2, 2), (1, 2)),
     "atleast": lambda x: (torch.atleast_1d(x[0, 0, 0]), torch.atleast_2d(x[0, 0]), torch.atleast_3d(x[0])),
+    "atleast_2d of several": lambda x: (*torch.atleast_2d(x[0, 0, 0], x[0, 0]), *torch.atleast_3d([x[0, 0], x[0]])),
+    "unsafe_split": lambda x: (*x.unsafe_split(2, 2), *torch.unsafe_split_with_sizes(x, [1, 2], 1), *torch.unsafe_chunk(x, 2, -1)),
+    "fill": lambda x: (torch.fill(x, x[0, 0, 0]), torch.fill(x, 2.0)),
+    "fill_": lambda x: (x * 1).fill_(x[1, 1, 1]),
+    "gradient of uneven points": lambda x: torch.gradient(x, spacing=(torch.tensor([0.0, 1.0, 3.0]).double(), 0.5 * torch.arange(4).double()), dim=(1, 2)),
+    "gradient with moving points": lambda x: torch.gradient(x[0, 0], spacing=(torch.cumsum(4 + x[1, 0], 0),)),
+    **{f"{name}_copy": copy for name, copy in {
+        "alias": torch.alias_copy,
+        "diagonal": lambda x: torch.diagonal_copy(x, 1, 1, 2),
+        "expand": lambda x: torch.expand_copy(x[:, :1], (2, 5, 4)),
+        "permute": lambda x: torch.permute_copy(x, (2, 0, 1)),
+        "select": lambda x: torch.select_copy(x, 1, -1),
+        "slice": lambda x: torch.slice_copy(x, 2, 1, 3),
+        "split": lambda x: torch.split_copy(x, 2, 1),
+        "split_with_sizes": lambda x: torch.split_with_sizes_copy(x, [1, 3], 2),
+        "squeeze": lambda x: (torch.squeeze_copy(x[:1]), torch.squeeze_copy(x[:1], 0)),
+        "t": lambda x: torch.t_copy(x[0]),
+        "transpose": lambda x: torch.transpose_copy(x, 0, -1),
+        "unbind": lambda x: torch.unbind_copy(x, 1),
+        "unfold": lambda x: torch.unfold_copy(x, 2, 2, 1),
+        "unsqueeze": lambda x: torch.unsqueeze_copy(x, 1),
+        "view": lambda x: torch.view_copy(x, (6, 4)),
+        "view_as_real": lambda x: torch.view_as_real_copy(torch.view_as_complex_copy(x.reshape(2, 3, 2, 2))),
+    }.items()},
     "pixel_shuffle": lambda x: F.pixel_shuffle(x.reshape(1, 4, 2, 3), 2),
     "pixel_unshuffle": lambda x: F.pixel_unshuffle(x.reshape(1, 1, 4, 6), 2),
     "channel_shuffle": lambda x: F.channel_shuffle(x.reshape(1, 4, 2, 3), 2),
@@ -114,7 +140,8 @@ MOVES = {
     "block_diag": lambda x: torch.block_diag(x[0], x[1]),
 }
 
-REFUSED = {"as_strided": "depends on the memory layout", "narrow_copy": "rarely used"}
+MEMORY = "depends on the order in memory"
+REFUSED = {"as_strided": MEMORY, "as_strided_copy": MEMORY, "as_strided_scatter": MEMORY}
 
 
 
@@ -134,6 +161,7 @@ VIEWS = [
 ] + [
     analytic(".T", lambda x: x.T * x.t(), A),
     analytic("t of a vector", lambda x: x.t() * x, normal(4)),
+    case("a copy is written to", lambda x: (lambda y: (torch.select_copy(y, 0, 1).zero_(), torch.narrow_copy(y, 1, 0, 2).zero_(), torch.view_copy(y, (12,)).zero_(), y)[-1])(x * x), A),
     analytic("view after product", lambda x, y: (x * y).view(2, 6), A, B),
     analytic("size queries", lambda x: x.reshape(x.size(0), x.shape[1], 1, -1) * x.numel() * x.dim() * len(x), A),
 ]

@@ -83,6 +83,26 @@ LOOSE = 1e-8
 """For the trigamma function, whose values in PyTorch are good to 3e-10, and the Bessel functions J and Y, 1e-11."""
 
 
+def polynomials(n: int) -> list[Univariate]:
+    """The orthogonal polynomials of degree n."""
+    half = mp.mpf(1) / 2
+    exact: dict[str, Callable[[Any], Any]] = {
+        "chebyshev_polynomial_t": lambda x: mp.chebyt(n, x),
+        "chebyshev_polynomial_u": lambda x: mp.chebyu(n, x),
+        "chebyshev_polynomial_v": lambda x: mp.chebyu(n, x) - (mp.chebyu(n - 1, x) if n else 0),
+        "chebyshev_polynomial_w": lambda x: mp.chebyu(n, x) + (mp.chebyu(n - 1, x) if n else 0),
+        "hermite_polynomial_h": lambda x: mp.hermite(n, x),
+        "hermite_polynomial_he": lambda x: mp.hermite(n, x * mp.sqrt(half)) * half ** (n * half),
+        "laguerre_polynomial_l": lambda x: mp.laguerre(n, 0, x),
+        "legendre_polynomial_p": lambda x: mp.legendre(n, x),
+    }
+    shifted = {f"shifted_{name}": lambda x, exact=f: exact(2 * x - 1) for name, f in exact.items() if "chebyshev" in name}
+    return [
+        Univariate(f"{name} {n}", lambda x, name=name: getattr(torch.special, name)(x, n), f, UNIT)
+        for name, f in {**exact, **shifted}.items()
+    ]
+
+
 def of(
     name: str, exact: Callable[[Any], Any], *points: float, refused: str = "", tolerance: float = 1e-10
 ) -> list[Univariate]:
@@ -190,6 +210,7 @@ BESSEL = [
     *of("scaled_modified_bessel_k0", lambda x: mp.exp(x) * mp.besselk(0, x), 0.4, 1.9, 8.0),
     *of("scaled_modified_bessel_k1", lambda x: mp.exp(x) * mp.besselk(1, x), 0.4, 8.0),
     *of("spherical_bessel_j0", spherical_j0, -2.3, 0.0, 1e-3, 0.4, 5.0),
+    *(line for n in (0, 1, 2, 5) for line in polynomials(n)),
     *of("airy_ai", mp.airyai, -2.0, 0.3, 1.5, refused="Ai′ is not in torch"),
 ]
 
