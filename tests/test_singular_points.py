@@ -134,6 +134,8 @@ JUMPS = [
 TIES = [
     Case("maximum", lambda x: torch.maximum(*x), (1, 1)),
     Case("minimum", lambda x: torch.minimum(*x), (1, 1)),
+    Case("fmax", lambda x: torch.fmax(*x), (1, 1)),
+    Case("fmin", lambda x: torch.fmin(*x), (1, 1)),
     Case("max", lambda x: torch.max(*x), (1, 1)),
     Case("max", lambda x: x.max(), (1, 0, 1)),
     Case("max", lambda x: x.max(0).values, (1, 0, 1)),
@@ -184,6 +186,7 @@ NORMS = [
     Case("linalg_norm", lambda x: torch.linalg.norm(matrix(x)), (0, 0, 0, 0)),
     Case("linalg_vector_norm", lambda x: F.pairwise_distance(*halves(x), eps=0), (1, 2, 1, 2)),
     Case("dist", lambda x: torch.dist(*halves(x)), (1, 2, 1, 2)),
+    Case("std", lambda x: x.std(), (1, 1)),
     Case("cdist", lambda x: torch.cdist(matrix(x), matrix(x + 1.0)), (1, 2, 2, 3)),
     Case("pdist", lambda x: F.pdist(matrix(x)), (1, 2, 1, 2)),
 ]
@@ -195,8 +198,8 @@ LOSSES = [
     Case("l1_loss", lambda x: F.smooth_l1_loss(*x, beta=0), (1, 1)),
     Case("multi_margin_loss", lambda x: F.multi_margin_loss(x, tensor(0)), (1, 0, 2)),
     Case("multi_margin_loss", lambda x: F.multi_margin_loss(x, tensor(0), p=2), (1, 0, 2), order=2),
-    Case("hinge_embedding_loss", lambda x: F.hinge_embedding_loss(x, tensor([-1, 1])), (1, 1), convention=False),
-    Case("cosine_embedding_loss", lambda x: F.cosine_embedding_loss(*x.reshape(2, 1, 2), tensor([-1])), (1, 0, 0, 1), convention=False),
+    Case("hinge_embedding_loss", lambda x: F.hinge_embedding_loss(x, tensor([-1, 1])), (1, 1)),
+    Case("cosine_embedding_loss", lambda x: F.cosine_embedding_loss(*x.reshape(2, 1, 2), tensor([-1])), (1, 0, 0, 1)),
     Case("clamp", lambda x: F.gaussian_nll_loss(x[0], x[1], x[2], eps=0.5), (1, 2, 0.5)),
 ]
 
@@ -211,7 +214,6 @@ INFINITE = [
     Case("acos", lambda x: torch.acos(x), (1, 0), near=-1e-3),
     Case("atanh", lambda x: torch.atanh(x), (1, 0), near=-1e-3),
     Case("special_entr", lambda x: torch.special.entr(x), (0, 1)),
-    Case("std", lambda x: x.std(), (1, 1)),
     Case("exp", lambda x: torch.exp(x), (800, 0), near=-200),
 ]
 # fmt: on

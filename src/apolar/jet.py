@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch._dynamo.trace_rules
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
@@ -36,6 +37,9 @@ Level = tuple[int, int]
 """Which evaluation: how many transforms of torch.func are around it, and a running number."""
 
 _numbers = itertools.count(1)
+
+
+torch._dynamo.trace_rules.add("apolar")  # what happens to a jet is run by a compiler as it is, not traced
 
 
 def new_level() -> Level:

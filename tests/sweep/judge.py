@@ -98,7 +98,7 @@ def reference(sample: Sample, indices: Sequence[Index] = INDICES) -> dict[Index,
 
 
 def compare_with(sample: Sample, exact: Mapping[Index, Estimate]) -> str:
-    """What differs first: the derivatives of all indices in ``exact``, the gradient through them, and those of every variant."""
+    """What differs first: the derivatives in ``exact``, the gradient through them, and those of every variant."""
     v, w = sample.directions()
     found = jet_derivatives(sample.function, sample.inputs, v, w, [(0, 0), *exact])
     value = real(flat(sample.function(*(x.clone() for x in sample.inputs))))

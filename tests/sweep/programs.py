@@ -162,9 +162,8 @@ def judge_seed(seed: int) -> Verdict:
 def shrunk(program: Program) -> Program:
     """A program that is still wrong, without the steps that do not matter for that."""
     for k in reversed(range(len(program.steps))):
-        for shorter in without(program, k):
-            if shorter.steps and judge_program(shorter).answer == "wrong":
-                return shrunk(shorter)
+        shorter = (p for p in without(program, k) if p.steps and judge_program(p).answer == "wrong")
+        program = next(shorter, program)
     return program
 
 

@@ -56,7 +56,7 @@ def test_a_program_comes_from_its_seed_alone() -> None:
 
 
 def test_a_wrong_program_is_found_and_shrunk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A rule for sin, the first operator, that is wrong from the second derivative on; the script that is left says so as well."""
+    """With a rule for sin, the first operator, that is wrong from the second derivative on; the script says so as well."""
     sin = RULES[torch.sin]
     monkeypatch.setitem(RULES, torch.sin, lambda jet, func, x: sin(jet, func, x) + 1e-3 * (x - x.value) ** 2)
     found = next(p for p in programs(COUNT) if CATALOGUE[0] in {step.operator for step in p.steps})

@@ -49,7 +49,8 @@ class Compose(torch.autograd.Function):
         components, value = ctx.saved_tensors
         algebra = ctx.algebra
         recorded = torch.is_grad_enabled()  # then the value has to depend on the components
-        taylor = ctx.taylor(components[0], algebra.order + 1, None if recorded else value)
+        with torch._C._EnableTorchFunction():  # series need it, and gradients of a subclass of Tensor switch it off
+            taylor = ctx.taylor(components[0], algebra.order + 1, None if recorded else value)
         slope = eager.composed(algebra, [times(e, c) for e, c in enumerate(taylor)][1:], components)
         return eager.dual_product(algebra, slope, cotangent), None, None
 

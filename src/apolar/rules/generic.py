@@ -44,9 +44,7 @@ def by_reverse_mode(jet: Jet, func: Any, *args: Any, **kwargs: Any) -> Any:
     moving = [x for x in leaves if belongs(x, jet)]
     if any(isinstance(x.components, Jet) for x in moving):
         raise unsupported(func, jet, "An evaluation inside of another cannot differentiate it: ask for all operators at once.")
-    recorded = torch.is_grad_enabled() and any(
-        (x.components if belongs(x, jet) else x).requires_grad for x in leaves if isinstance(x, Tensor)
-    )
+    recorded = torch.is_grad_enabled() and any(x.requires_grad for x in leaves if isinstance(x, Tensor))
     try:
         if (func, jet.algebra.order) not in _right:
             if not agrees_with_differences(at, [plain(x) for x in moving], jet.algebra.order):

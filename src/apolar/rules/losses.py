@@ -156,12 +156,12 @@ def soft_margin_loss(x: Any, y: Any, reduction: int = MEAN) -> Any:
 @composite(torch.hinge_embedding_loss)
 def hinge_embedding_loss(x: Any, y: Any, margin: float = 1.0, reduction: int = MEAN) -> Any:
     """x for y = 1, max(0, margin − x) for y = −1."""
-    return reduced(torch.where(y != 1, positive(margin - x), 0.0) + torch.where(y != -1, x, 0.0), reduction)
+    return reduced(torch.where(y != 1, torch.clamp(margin - x, min=0), 0.0) + torch.where(y != -1, x, 0.0), reduction)
 
 
 @composite(torch.margin_ranking_loss)
 def margin_ranking_loss(x1: Any, x2: Any, y: Any, margin: float = 0.0, reduction: int = MEAN) -> Any:
-    return reduced(positive(-y * (x1 - x2) + margin), reduction)
+    return reduced(torch.clamp(-y * (x1 - x2) + margin, min=0), reduction)
 
 
 @composite(native.multi_margin_loss)
@@ -194,7 +194,7 @@ def cosine_embedding_loss(x1: Any, x2: Any, y: Any, margin: float = 0.0, reducti
     """1 − cos for y = 1, max(0, cos − margin) for y = −1."""
     sizes = [(x * x).sum(-1) + 1e-12 for x in (x1, x2)]
     cos = (x1 * x2).sum(-1) / torch.sqrt(sizes[0] * sizes[1])
-    return reduced(torch.where(y == 1, 1 - cos, 0.0) + torch.where(y == -1, positive(cos - margin), 0.0), reduction)
+    return reduced(torch.where(y == 1, 1 - cos, 0.0) + torch.where(y == -1, torch.clamp(cos - margin, min=0), 0.0), reduction)
 
 
 @composite(torch.triplet_margin_loss)
@@ -206,7 +206,7 @@ def triplet_margin_loss(
     apart = torch.pairwise_distance(anchor, far, p, eps)
     if swap:
         apart = torch.minimum(apart, torch.pairwise_distance(near, far, p, eps))
-    return reduced(positive(margin + torch.pairwise_distance(anchor, near, p, eps) - apart), reduction)
+    return reduced(torch.clamp(margin + torch.pairwise_distance(anchor, near, p, eps) - apart, min=0), reduction)
 
 
 # ------------------------------------------------------------------------------------------------------------ distances

@@ -10,18 +10,18 @@ from typing import Any
 
 import torch
 
-from apolar.jet import Jet, belongs, unsupported
-from apolar.rules.registry import rule
+from apolar.jet import plain
+from apolar.rules.products import beside
+from apolar.rules.registry import composite
 
 
 def orthogonal(name: str, first: Callable[[Any], Any], next: Callable[[int, Any, Any, Any], Any]) -> None:
-    """pₙ(x) for a whole number n, or a tensor of them; 0 for negative ones."""
+    """pₙ(x) for whole numbers n, to which others are truncated; 0 for negative ones."""
 
-    @rule(getattr(torch.special, name), kind="composite")
-    def polynomial(jet: Jet, func: Any, x: Any, n: Any) -> Any:
-        if belongs(n, jet):
-            raise unsupported(func, jet, "Its degree is a whole number and has no derivatives.")
-        n = torch.as_tensor(n, device=x.device).trunc()
+    @composite(getattr(torch.special, name))
+    def polynomial(x: Any, n: Any) -> Any:
+        n = torch.as_tensor(plain(n)).detach().trunc()
+        x = beside(x, n)
         p, q = first(x), 1.0
         result = torch.where(n == 1, p, (n == 0).to(x.dtype))
         for k in range(1, int(n.max()) if n.numel() else 0):

@@ -50,20 +50,14 @@ def _tied(x: Any, y: Any) -> Any:
     return half * x + half * y
 
 
-def _without_nan(x: Any, y: Any) -> tuple[Any, Any]:
-    """Each with the other in place of its NaN."""
-    y = torch.where(torch.isnan(y), x, y)
-    return torch.where(torch.isnan(x), y, x), y
-
-
 @composite("fmax")
 def fmax(x: Any, y: Any) -> Any:
-    return maximum(*_without_nan(x, y))
+    return torch.where((x >= y) | torch.isnan(y), x, y)
 
 
 @composite("fmin")
 def fmin(x: Any, y: Any) -> Any:
-    return minimum(*_without_nan(x, y))
+    return torch.where((x <= y) | torch.isnan(y), x, y)
 
 
 @composite("clamp", "clip")
@@ -96,7 +90,7 @@ def copysign(jet: Jet, func: Any, x: Any, y: Any) -> Any:
 def chosen(x: Jet, indices: Tensor, dim: int) -> Jet:
     """The entries of ``x`` at ``indices`` along ``dim``, which the indices may have lost."""
     if not x.ndim:
-        return x.clone()
+        return x.like(x.components.clone())
     dim = axis(x.components, dim)
     kept = indices.ndim == x.ndim
     at = indices if kept else indices.unsqueeze(dim)
@@ -126,7 +120,7 @@ def extreme(jet: Jet, x: Jet, result: Tensor) -> Jet:
 def mean_where(x: Jet, mask: Tensor, dims: list[int], keepdim: bool) -> Jet:
     """The mean over axes of the entries where the mask holds."""
     if not x.ndim:
-        return x.clone()
+        return x.like(x.components.clone())
     kept = torch.where(mask, x.components, 0)
     return x.like(kept.sum(dims, keepdim=keepdim) / mask.sum(dims, keepdim=keepdim))
 

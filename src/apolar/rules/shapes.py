@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from apolar.jet import Jet, belongs, component_list, constant_components, jets, unsupported
-from apolar.rules.products import align
+from apolar.rules.products import align, beside
 from apolar.rules.registry import apply_linear, composite, linear, overwrite, rule, stacked
 
 
@@ -46,7 +46,7 @@ def clone(jet: Jet, func: Any, x: Jet, *, memory_format: torch.memory_format = t
 
 @rule("contiguous", kind="linear")
 def contiguous(jet: Jet, func: Any, x: Jet, **options: Any) -> Jet:
-    return x if x.value.is_contiguous() else x.clone(memory_format=torch.contiguous_format)
+    return x if x.value.is_contiguous(**options) else clone(jet, func, x, memory_format=torch.contiguous_format)
 
 
 @rule("view", "reshape", kind="linear")
@@ -351,8 +351,7 @@ def setitem(jet: Jet, func: Any, x: Any, index: Any, new: Any) -> None:
 def copy_(jet: Jet, func: Any, x: Any, source: Any = None, *args: Any, value: Any = None, **kwargs: Any) -> Any:
     """Every entry of ``x`` becomes that of ``source``."""
     source = value if source is None else source
-    source = source if isinstance(source, Tensor) else torch.as_tensor(source, dtype=jet.dtype, device=jet.device)
-    return overwrite(jet, func, x, source.expand(x.shape))
+    return overwrite(jet, func, x, beside(source, x).expand(x.shape))
 
 
 @composite("fill")

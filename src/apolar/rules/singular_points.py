@@ -326,6 +326,12 @@ def _torch_norm(x: Any, p: Any = "fro", dim: Any = None, *_: Any, **options: Any
     return () if p == "nuc" else _norm(x, 2 if p in ("fro", None) else p, dim)
 
 
+def _std(x: Any, dim: Any = None, *_: Any, **options: Any) -> tuple[Points, ...]:
+    """The norm of x − mean x."""
+    dim = None if isinstance(dim, bool) else dim
+    return _norm(x - x.mean(dim, True), 2, dim)
+
+
 def _renorm(x: Any, p: float, dim: int, maxnorm: float) -> tuple[Points, ...]:
     others = [d for d in range(x.ndim) if d != dim % x.ndim]
     return crossing(linalg.vector_norm(x, p, others, True) - maxnorm)
@@ -342,6 +348,7 @@ norm(linalg.vector_norm, at=lambda x, ord=2, dim=None, keepdim=False, *, dtype=N
 norm(linalg.matrix_norm, at=_matrix_norm)
 norm(linalg.norm, at=_any_norm)
 norm("norm", at=_torch_norm)
+norm("std", at=_std)
 norm("dist", at=lambda x, y, p=2.0: _norm((x - y).flatten(), p, 0))
 norm(torch.cdist, at=lambda x1, x2, p=2.0, compute_mode=None: _norm(x1.unsqueeze(-2) - x2.unsqueeze(-3), p, -1))
 norm(torch.pdist, at=lambda x, p=2.0: _norm(_pairs(x), p, -1))
