@@ -270,8 +270,8 @@ def test_random_signs_of_a_probability_that_moves_are_constants() -> None:
 
 NOT_DRAWN: dict[str, tuple[Function, type[ApolarError], str]] = {
     "a straight-through sample": (lambda x: F.gumbel_softmax(x, hard=True), DetachedError, "detach"),
-    "a gamma distribution": (lambda x: torch.distributions.Gamma(x.exp(), 1.0).rsample(), UnsupportedOperator, "_standard_gamma"),
-    "a Dirichlet distribution": (lambda x: torch.distributions.Dirichlet(x.exp()).rsample(), UnsupportedOperator, "_sample_dirichlet"),
+    "a gamma distribution": (lambda x: torch.distributions.Gamma(x.exp(), 1.0).rsample(), UnsupportedOperator, "_gamma"),
+    "a Dirichlet distribution": (lambda x: torch._sample_dirichlet(x.exp()), UnsupportedOperator, "_dirichlet"),
     "a Poisson number": (lambda x: torch.poisson(x.exp()), UnsupportedOperator, "poisson"),
 }  # fmt: skip
 

@@ -77,7 +77,8 @@ class Jet(torch.Tensor):
     ) -> Jet:
         jet = Tensor._make_wrapper_subclass(cls, components.shape[1:], dtype=components.dtype, device=components.device)
         torch._C._set_throw_on_mutable_data_ptr(jet)  # an error for C++ that looks for memory where there is none
-        jet.components, jet.algebra, jet.level, jet.recorded, jet.checked = components, algebra, level, recorded, checked
+        jet.components, jet.algebra, jet.level = components, algebra, level
+        jet.recorded, jet.checked = recorded, checked
         return jet
 
     @property
@@ -103,8 +104,8 @@ class Jet(torch.Tensor):
         if jet.recorded and not torch.is_grad_enabled() and any(True for _ in jets(result)):
             raise DetachedError(
                 f"the function switches gradients off, and with them derivatives would be lost{user_line()}. Leave out "
-                "torch.no_grad(). An autograd.Function, a backward hook of a module and checkpoint(use_reentrant=True) run their "
-                "forward pass so: say it in torch functions, remove the hook, or use use_reentrant=False."
+                "torch.no_grad(). An autograd.Function, a backward hook of a module and checkpoint(use_reentrant=True) have "
+                "their forward pass run so: say it in torch functions, remove the hook, or use use_reentrant=False."
             )
         return result
 

@@ -67,7 +67,9 @@ def test_reverse_mode(case: Case) -> None:
     v, w = case.directions()
     with right_or_refused(case.refused):
         found = jet_gradient(case.function, case.point(), v, w, (2, 0), c)
-    compare(case, found.reshape(1), Estimate((c @ exact.value).reshape(1), (c.abs() @ exact.error).reshape(1)), "gradient")
+    compare(
+        case, found.reshape(1), Estimate((c @ exact.value).reshape(1), (c.abs() @ exact.error).reshape(1)), "gradient"
+    )
 
 
 @pytest.mark.parametrize("case", [c for c in CASES if not c.refused], ids=str)

@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import apolar
 import torch
+
+import apolar
 from apolar.jet import Jet
 from apolar.supported import lifted_by, name_of
 from tests.oracles.jets import jet_derivatives

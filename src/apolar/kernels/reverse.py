@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 from torch.autograd.function import FunctionCtx
 
 from apolar.algebra import Algebra
@@ -27,6 +28,7 @@ def applies(*tensors: Any) -> bool:
     return (
         torch.is_grad_enabled()
         and not torch._C._are_functorch_transforms_active()
+        and forward_ad._current_level < 0
         and not any(isinstance(t, Jet) for t in tensors)
         and any(isinstance(t, Tensor) and t.requires_grad for t in tensors)
     )

@@ -99,14 +99,17 @@ for name in ("fft", "ifft", "rfft", "irfft", "hfft", "ihfft"):
     along_axes(getattr(torch.fft, name + "2"), (-2, -1))
     along_axes(getattr(torch.fft, name + "n"), None)
 
+linear("_fft_r2c", "_fft_c2r", "_fft_c2c")  # what the others reach in ATen
+
 stacked(torch.fft.fftshift)(lambda x, dim=None: torch.fft.fftshift(x, axes(x, dim)))
 stacked(torch.fft.ifftshift)(lambda x, dim=None: torch.fft.ifftshift(x, axes(x, dim)))
 
 
 @rule(torch._VF.stft, kind="bilinear")  # type: ignore[attr-defined]
 def stft(
-    jet: Jet, func: Any, x: Any, n_fft: int, hop_length: Any = None, win_length: Any = None, window: Any = None, *options: Any
-) -> Jet:
+    jet: Jet, func: Any, x: Any, n_fft: int, hop_length: Any = None, win_length: Any = None, window: Any = None,
+    *options: Any,
+) -> Jet:  # fmt: skip
     """Bilinear in signal and window."""
 
     def transform(x: Any, window: Any) -> Any:

@@ -43,7 +43,9 @@ def by_reverse_mode(jet: Jet, func: Any, *args: Any, **kwargs: Any) -> Any:
 
     moving = [x for x in leaves if belongs(x, jet)]
     if any(isinstance(x.components, Jet) for x in moving):
-        raise unsupported(func, jet, "An evaluation inside of another cannot differentiate it: ask for all operators at once.")
+        raise unsupported(
+            func, jet, "An evaluation inside of another cannot differentiate it: ask for all operators at once."
+        )
     recorded = torch.is_grad_enabled() and any(x.requires_grad for x in leaves if isinstance(x, Tensor))
     try:
         if (func, jet.algebra.order) not in _right:

@@ -194,7 +194,9 @@ def cosine_embedding_loss(x1: Any, x2: Any, y: Any, margin: float = 0.0, reducti
     """1 − cos for y = 1, max(0, cos − margin) for y = −1."""
     sizes = [(x * x).sum(-1) + 1e-12 for x in (x1, x2)]
     cos = (x1 * x2).sum(-1) / torch.sqrt(sizes[0] * sizes[1])
-    return reduced(torch.where(y == 1, 1 - cos, 0.0) + torch.where(y == -1, torch.clamp(cos - margin, min=0), 0.0), reduction)
+    return reduced(
+        torch.where(y == 1, 1 - cos, 0.0) + torch.where(y == -1, torch.clamp(cos - margin, min=0), 0.0), reduction
+    )
 
 
 @composite(torch.triplet_margin_loss)

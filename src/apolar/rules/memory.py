@@ -47,7 +47,7 @@ def memory_order(jet: Jet, func: Any, *args: Any, **kwargs: Any) -> Any:
 
 @rule(
     "to_sparse", "to_sparse_coo", "to_sparse_csr", "to_sparse_csc", "to_sparse_bsr", "to_sparse_bsc", "to_mkldnn",
-    "sparse_mask", torch.sparse.sampled_addmm, torch.sparse.mm, torch.sparse.addmm, torch.sparse.sum, kind="refused",
+    "sparse_mask", torch.sparse.sampled_addmm, torch.sparse.sum, kind="refused",
 )  # fmt: skip
 def sparse(jet: Jet, func: Any, *args: Any, **kwargs: Any) -> Any:
     raise unsupported(func, jet, "The components of a jet are dense: multiply by a mask, or use the dense function.")

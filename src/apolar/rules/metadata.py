@@ -53,9 +53,16 @@ def is_leaf(jet: Jet, func: Any, x: Jet) -> bool:
     return False
 
 
-@rule(_getter("grad"), _getter("grad_fn"), kind="metadata")
-def no_graph(jet: Jet, func: Any, x: Jet) -> None:
+@rule(_getter("grad"), kind="metadata")
+def no_gradient(jet: Jet, func: Any, x: Jet) -> None:
     return None
+
+
+@rule(_getter("grad_fn"), kind="metadata")
+def no_graph(jet: Jet, func: Any, x: Jet) -> None:
+    """The graph is that of the components."""
+    if x.components.requires_grad:
+        raise unsupported(func, jet, "A jet is no node of autograd's graph: hooks on it would not run. Take them off.")
 
 
 @rule(

@@ -37,9 +37,7 @@ def prelu(x: Any, weight: Any) -> Any:
 
 
 @composite(torch.rrelu)
-def rrelu(
-    x: Any, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False, generator: Any = None
-) -> Any:
+def rrelu(x: Any, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False, generator: Any = None) -> Any:
     return native.rrelu_with_noise(x, torch.empty_like(plain(x)), lower, upper, training, generator)
 
 

@@ -34,7 +34,10 @@ def _chebyshev(k: int, x: Any, p: Any, q: Any) -> Any:
     return 2 * x * p - q
 
 
-for letter, first in (("t", lambda x: x), ("u", lambda x: 2 * x), ("v", lambda x: 2 * x - 1), ("w", lambda x: 2 * x + 1)):
+FIRST = {"t": lambda x: x, "u": lambda x: 2 * x, "v": lambda x: 2 * x - 1, "w": lambda x: 2 * x + 1}
+"""T₁, U₁, V₁ and W₁."""
+
+for letter, first in FIRST.items():
     orthogonal(f"chebyshev_polynomial_{letter}", first, _chebyshev)
     orthogonal(
         f"shifted_chebyshev_polynomial_{letter}",

@@ -199,7 +199,8 @@ def float_power(x: Any, y: Any) -> Any:
 
 @rule("matmul", "__matmul__", torch.linalg.matmul, kind="bilinear")
 def matmul(jet: Jet, func: Any, x: Any, y: Any) -> Jet:
-    if (belongs(x, jet) and belongs(y, jet)) or not (x.ndim and y.ndim):
+    sparse = not x.layout == y.layout == torch.strided
+    if (belongs(x, jet) and belongs(y, jet)) or not (x.ndim and y.ndim) or sparse:
         return apply_bilinear(jet, torch.matmul, x, y)
     if belongs(x, jet) and (y.ndim <= 2 or x.ndim > 1):
         return jet.like(torch.matmul(align(x, y.ndim) if x.ndim > 1 else x.components, y))
@@ -224,8 +225,8 @@ def linear_layer(jet: Jet, func: Any, x: Any, weight: Any, bias: Any = None) -> 
 
 bilinear("outer", "ger", "kron", "cross", torch.linalg.cross, "tensordot")
 
-for name in ("mm", "mv", "bmm", "dot"):
-    composite(name)(torch.matmul)
+for function in ("mm", "mv", "bmm", "dot", torch.sparse.mm):
+    composite(function)(torch.matmul)
 
 
 @composite("vdot")
@@ -253,7 +254,7 @@ def _added(function: Any) -> Any:
     return added
 
 
-composite("addmm", "addmv", "baddbmm")(_added(torch.matmul))
+composite("addmm", "addmv", "baddbmm", torch.sparse.addmm)(_added(torch.matmul))
 composite("addr")(_added(torch.outer))
 composite("addbmm")(_added(lambda x, y: torch.matmul(x, y).sum(0)))
 

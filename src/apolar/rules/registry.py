@@ -19,9 +19,10 @@ from torch import Tensor
 from torch._decomp import decomposition_table
 from torch._ops import OpOverload, OpOverloadPacket
 from torch.utils._mode_utils import no_dispatch
+from torch.utils._pytree import tree_leaves
 
 from apolar import series
-from apolar.jet import RULES, Jet, belongs, beneath, component_list, jets, missing, plain, unsupported
+from apolar.jet import RULES, Jet, belongs, beneath, component_list, jets, missing, plain, unsupported, visible
 from apolar.kernels import eager, reverse
 from apolar.rules.generic import by_reverse_mode
 
@@ -138,11 +139,12 @@ def stacked(*functions: Any) -> Callable[..., Any]:
     return register
 
 
-def frozen(jet: Jet, func: Any, *args: Any, **kwargs: Any) -> Any:
-    """A linear function, component by component, whose results would share memory in torch and do not here."""
-    result = apply_linear(jet, func, *args, **kwargs)
-    for shared in (*jets(args), *jets(result)):
-        shared.frozen = True
+def frozen(jet: Jet, func: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
+    """A linear function, component by component. If it is a view in torch, it is none here, and nothing may be written."""
+    result = apply_linear(jet, func, x, *args, **kwargs)
+    if not visible() or any(y._is_view() for y in tree_leaves(func(plain(x).clone(), *args, **kwargs))):
+        for shared in (*jets(x), *jets(result)):
+            shared.frozen = True
     return result
 
 

@@ -171,7 +171,9 @@ def first_of_each(x: Any, groups: Tensor, number: int, dim: int | None = None) -
 
 
 @rule("_unique2", kind="selection")
-def unique(jet: Jet, func: Any, x: Jet, sorted: bool = True, return_inverse: bool = False, *rest: Any, **named: Any) -> Any:
+def unique(
+    jet: Jet, func: Any, x: Jet, sorted: bool = True, return_inverse: bool = False, *rest: Any, **named: Any
+) -> Any:
     """Each value once."""
     values, groups, counts = func(x.value, sorted, True, *rest, **named)
     return first_of_each(x, groups, len(values)), groups, counts

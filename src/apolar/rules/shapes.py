@@ -299,7 +299,19 @@ def stack(jet: Jet, func: Any, tensors: Any, dim: int = 0) -> Jet:
 
 
 @rule(
-    "to", "type_as", "float", "double", "half", "bfloat16", "cfloat", "cdouble", "chalf", "type", "cpu", "cuda", kind="linear"
+    "to",
+    "type_as",
+    "float",
+    "double",
+    "half",
+    "bfloat16",
+    "cfloat",
+    "cdouble",
+    "chalf",
+    "type",
+    "cpu",
+    "cuda",
+    kind="linear",
 )
 def to(jet: Jet, func: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
     """Floating point: every component; integers: the value alone, since rounding has no derivative."""

@@ -101,6 +101,8 @@ MORE = [
     *(case(f"{name}2 of axes", lambda x, f=f, real=name in ("rfft", "ihfft"): parts(f(x * x if real else curve(x), (3, 2), (0, -1), "forward")), C) for name, f in transforms("2").items()),
     *(case(f"{name}n of the last axes", lambda x, f=f, real=name in ("rfft", "ihfft"): parts(f(x * x if real else curve(x), s=(3, 2))), C) for name, f in transforms("n").items()),
     case("stft of a batch", lambda x: parts(torch.stft(x * x, 8, 3, 6, torch.hann_window(6).double(), normalized=True, onesided=False, return_complex=True)), normal(2, 20)),
+    case("stft with a moving window", lambda x, w: parts(torch.stft(x, 8, 3, window=w, return_complex=True)), normal(20), normal(8)),
+    case("istft with a moving window", lambda x, w: torch.istft(torch.complex(x, x * x), 8, 2, window=w), normal(5, 6), positive(8)),
     case("istft", lambda x: torch.istft(torch.stft(x * x, 8, 2, window=HANN, return_complex=True) ** 2, 8, 2, window=HANN, length=20), normal(2, 20)),
     case("Tensor.istft", lambda x: ((x * x).stft(8, 2, window=HANN, return_complex=True) ** 2).istft(8, 2, window=HANN), normal(20)),
     case("abs of a complex 0-d tensor", lambda x: abs(curve(x)), normal()),

@@ -19,6 +19,11 @@ SIGNS = torch.tensor([1.0, -1.0, -1.0, 1.0]).double()
 W3, W4 = torch.tensor([0.5, 2.0, 1.5]).double(), torch.tensor([0.5, 2.0, 1.5, 0.8]).double()
 FAR = uniform(4.0, 5.0, 3, 4)
 
+CHUNKED = [  # not in torch 2.7
+    case(f"linear_cross_entropy {reduction}", lambda x, w, b, reduction=reduction: F.linear_cross_entropy(x, w, Y, linear_bias=b, reduction=reduction, options=nn.LinearCrossEntropyOptions(batch_chunk_size=2)), A, normal(5, 4), normal(5))
+    for reduction in ("none", "mean", "sum") if hasattr(F, "linear_cross_entropy")
+]
+
 LOSSES = [
     case("mse_loss weight", lambda x, y: F.mse_loss(x, y, weight=W4.expand(3, 4)), A, B),
     case("l1_loss none", lambda x: F.l1_loss(x, torch.zeros(3, 4).double(), reduction="none"), APART),
@@ -56,6 +61,8 @@ LOSSES = [
     case("ctc_loss without batch", lambda x: F.ctc_loss(x, torch.tensor([0, 2]), torch.tensor(5), torch.tensor(2), blank=1), normal(5, 3)),
     case("ctc_loss of labels in a row", lambda x: F.ctc_loss(torch.log_softmax(x, -1), torch.tensor([1, 2, 3]), (5, 3, 2), (2, 0, 1), reduction="none"), normal(5, 3, 4)),
     case("ctc_loss too short", lambda x: F.ctc_loss(x, torch.tensor([[1, 1], [2, 1]]), (2, 2), (2, 2), reduction="none", zero_infinity=True), normal(2, 2, 3)),
+    *CHUNKED,
+    case("multilabel_margin_loss 0-d", lambda x: F.multilabel_margin_loss(x, torch.tensor(0)), normal()),
     case("nn.CTCLoss", lambda x: nn.CTCLoss()(x, torch.tensor([[1, 2]]), (4,), (2,)), normal(4, 1, 3)),
 ]
 

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..case import Case, case, listed, seeded
-from ..points import away, integers, normal, separated, uniform
+from ..points import away, integers, normal, positive, separated, uniform
 
 CAUSAL = torch.ones(3, 3, dtype=torch.bool).tril()
 ADDED = torch.linspace(-1, 1, 9).double().reshape(3, 3)
@@ -171,6 +171,8 @@ MORE = [
     case("rrelu in training", drawn(lambda x: F.rrelu(x, 0.1, 0.5, training=True) ** 3), away(3, 4)),
     case("rrelu in evaluation", lambda x: F.rrelu(x) ** 3, away(3, 4)),
     case("gumbel_softmax", drawn(lambda x: F.gumbel_softmax(x * x, tau=0.7, dim=0)), normal(3, 4)),
+    case("torch.normal", drawn(lambda m, s: torch.normal(m * m, s)), normal(3, 4), positive(4)),
+    case("torch.normal, one a number", drawn(lambda x: (torch.normal(2.0, x * x), torch.normal(x * x, 0.5), torch.normal(x * x))), positive(3)),
     case("random numbers", drawn(lambda x: torch.empty_like(x).normal_() * x**2 + torch.rand_like(x) * x + (x * x).uniform_() * x), normal(3)),
     case("glu", lambda x: F.glu(x, 1), normal(2, 4, 3)),
     case("prelu weight alone", lambda w: F.prelu(torch.linspace(-1, 1, 6).double().reshape(1, 2, 3), w) ** 2, normal(2)),

@@ -68,5 +68,12 @@ CASES: tuple[Case, ...] = listed([
     case("local_response_norm even", lambda x: F.local_response_norm(x, 2, alpha=0.5), normal(2, 3, 4)),
     case("F.normalize near zero", lambda x: F.normalize(x, dim=-1, eps=1.0), lambda g: torch.zeros(2, 3).double()),
     case("instance_norm with running statistics", lambda x: F.instance_norm(x, MEAN.clone(), VARIANCE.clone()), IMAGE),
+    *(case(f"{norm.__name__} of no samples", lambda x, norm=norm: norm(x, 2) if norm is F.group_norm else norm(x, None, None, training=True), normal(0, 4)) for norm in (F.group_norm, F.batch_norm)),
+    case("native_group_norm of no samples", lambda x, w: torch.native_group_norm(x, w, w, 0, 4, 1, 2, 1e-5), normal(0, 4), normal(4)),
+    case("_native_batch_norm_legit", lambda x, w: torch._native_batch_norm_legit(x, w, w, MEAN.clone(), VARIANCE.clone(), True, 0.1, 1e-5), normal(5, 4), normal(4)),
+    case("_native_batch_norm_legit without statistics", lambda x: torch._native_batch_norm_legit(x, None, None, True, 0.1, 1e-5), normal(5, 4)),
+    case("_native_batch_norm_legit_no_training", lambda x: torch._native_batch_norm_legit_no_training(x, None, None, MEAN, VARIANCE, 0.1, 1e-5), normal(5, 4)),
+    case("_batch_norm_with_update", lambda x: torch.ops.aten._batch_norm_with_update(x, None, None, MEAN.clone(), VARIANCE.clone(), 0.1, 1e-5)[:3], normal(5, 4)),
+    case("_batch_norm_no_update", lambda x: torch.ops.aten._batch_norm_no_update(x, None, None, MEAN, VARIANCE, 0.1, 1e-5)[:3], normal(5, 4)),
     case("batch_norm with running statistics", lambda x: F.batch_norm(x, MEAN.clone(), VARIANCE.clone(), training=True), IMAGE),
 ])

@@ -14,6 +14,7 @@ from ..case import Case, analytic, case, listed, seeded
 from ..points import away, normal
 
 M = torch.linspace(-1.3, 1.7, 12, dtype=torch.float64).reshape(3, 4)
+SPARSE = torch.where(M > 0.5, M, 0.0)
 
 MATMUL = [
     analytic("matmul 2-d 2-d", torch.matmul, normal(3, 4), normal(4, 2)),
@@ -25,6 +26,7 @@ MATMUL = [
     analytic("matmul 3-d 1-d", torch.matmul, normal(2, 3, 4), normal(4)),
     analytic("matmul 1-d 3-d", torch.matmul, normal(4), normal(2, 4, 3)),
     analytic("matmul 3-d 3-d", torch.matmul, normal(2, 3, 4), normal(2, 4, 2)),
+    *(case(f"sparse @ x, {name}", lambda x, v, s=s: (s @ x, torch.mm(s, x * x), torch.sparse.mm(s, x), torch.sparse.addmm(x[:3], s, x), x.T @ s.t(), s.mv(v)), normal(4, 2), normal(4)) for name, s in (("COO", SPARSE.to_sparse()), ("CSR", SPARSE.to_sparse_csr()))),
     analytic("matmul broadcast batches", torch.matmul, normal(2, 1, 3, 4), normal(3, 4, 2)),
     analytic("matmul 4-d 1-d", torch.matmul, normal(2, 2, 3, 4), normal(4)),
     analytic("matmul size 0", torch.matmul, normal(0, 4), normal(4, 2)),

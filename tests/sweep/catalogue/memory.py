@@ -63,17 +63,16 @@ IN_PLACE = taking("...",
 )
 """In-place operators on copies and on views of them."""
 
-OVERWRITING = taking("..., ...",
+OVERWRITING = taking("... a, ...",
     "{x}.mul_({y})",
     "{x}.copy_({y})",
     "{x}.add_({y}, alpha=0.5)",
-) + taking("...",
+) + taking("... a",
     "{x}.sin_()",
     "{x}.mul_({number})",
     "{x}.tanh_().add_(0.1)",
     "{x}.unsqueeze(0).square_()",
     "{x}.fill_(0.5)",
-) + taking("... a",
     "{r} = {x}\n{r}[..., 0] = 0.5",
     "{r} = {x}\n{r}[..., :1] += {r}[..., -1:]",
     "{r} = {x}\n{r}.select({dim}, 0).mul_(2)",
@@ -82,7 +81,7 @@ OVERWRITING = taking("..., ...",
 ) + taking("... a b",
     "{r} = {x}\n{r}.mT.mul_({number})",
 )
-"""In-place operators on earlier results, which nobody else may need any more."""
+"""In-place operators on earlier results that nobody has used. Those without axes are refused more often than they have to be."""
 
 RESHAPED = taking("...",
     "{x}.reshape(-1)",
