@@ -58,9 +58,10 @@ def sample(g: Callable[[float], Tensor], rung: tuple[float, int], order: int) ->
     at_zero = powers[:, None] * at_zero
     found = at_zero[:, :kept] @ coefficients[:kept]
     rounding = ladder.rounding(values, precision) * (at_zero[:, :kept] @ to_coefficients[:kept]).norm(dim=1)
-    dropped = at_zero[:, kept : max(kept, order) + 2].abs().amax(1, keepdim=True) if kept < nodes else 0.0
     missing = 0.05 * (size * above)[-3:].amax(0) * at_zero.abs().amax(1, keepdim=True)  # the next ones are smaller
-    missing = missing + dropped * NOISE * precision * (size.amax() if size.numel() else 0.0)
+    if kept < nodes:
+        dropped = slice(kept, max(kept, order) + 2)
+        missing = missing + (at_zero[:, dropped, None].abs() * size[dropped]).amax(1)
     return [Estimate(d, r + m) for d, r, m in zip(found, rounding, missing)]
 
 

@@ -68,7 +68,7 @@ MEANINGS: dict[Any, Any] = {
 }
 
 
-@pytest.mark.parametrize("operator", MEANINGS, ids=str)
+@pytest.mark.parametrize("operator", MEANINGS, ids=lambda f: f.__name__)
 def test_an_operator_takes_the_rule_of_the_function_with_its_arguments(operator: Any) -> None:
     assert torch_function(operator) is MEANINGS[operator]
     assert MEANINGS[operator] in RULES

@@ -16,6 +16,8 @@ from multiprocessing import get_context
 
 import torch
 
+from tests.rules.verified import reached
+
 from . import report
 from .database import entries
 from .entry import Entry, judge_entry
@@ -32,6 +34,7 @@ def main() -> int:
     if unknown := set(options.entries) - entries().keys():
         parser.error(f"no such entries: {sorted(unknown)}")
     start = time.monotonic()
+    cases = reached()
     with ProcessPoolExecutor(options.workers, get_context("spawn"), torch.set_num_threads, (1,)) as pool:
         operators = pool.map(judge_entry, options.entries or entries())
         drawn = pool.map(judge_seed, range(0 if options.entries else options.programs), chunksize=25)
@@ -42,7 +45,7 @@ def main() -> int:
             print(f"{verdict.sample}: {verdict.answer}: {verdict.reason}")
     print(f"{summary(found, programs)} in {(time.monotonic() - start) / 60:.1f} minutes")
     if not options.entries:
-        report.write(found, programs)
+        report.write(found, programs, cases)
     return 0 if report.right(found, programs) else 1
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import torch
@@ -66,9 +66,9 @@ def right(entries: Sequence[Entry], programs: Sequence[Verdict]) -> bool:
     return not wrong and refused <= max(1, MOST_REFUSED * len(entries))
 
 
-def write(entries: Sequence[Entry], programs: Sequence[Verdict]) -> None:
-    """Both files."""
-    listed: dict[str, verified.Wrong] = dict.fromkeys(verified.reached(), (0, 0))
+def write(entries: Sequence[Entry], programs: Sequence[Verdict], cases: Iterable[str]) -> None:
+    """Both files; ``cases`` are the functions that the cases of tests/rules verify."""
+    listed: dict[str, verified.Wrong] = dict.fromkeys(cases, (0, 0))
     for e in entries:
         if e.counts["verified"]:
             names = verified.listed(e.functions)

@@ -142,7 +142,8 @@ def stacked(*functions: Any) -> Callable[..., Any]:
 def frozen(jet: Jet, func: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
     """A linear function, component by component. If it is a view in torch, it is none here, and nothing may be written."""
     result = apply_linear(jet, func, x, *args, **kwargs)
-    if not visible() or any(y._is_view() for y in tree_leaves(func(plain(x).clone(), *args, **kwargs))):
+    at = plain(x).clone()
+    if not visible() or any(y is at or y._is_view() for y in tree_leaves(func(at, *args, **kwargs))):
         for shared in (*jets(x), *jets(result)):
             shared.frozen = True
     return result

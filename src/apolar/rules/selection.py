@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from apolar.errors import UnsupportedOperator
-from apolar.jet import Jet, jets, plain, value
+from apolar.jet import Jet, anywhere, jets, plain, value
+from apolar.rules.products import beside
 from apolar.rules.registry import apply_linear, composite, linear, rule
 from apolar.rules.shapes import axes, axis
 
@@ -139,28 +140,35 @@ def sort(jet: Jet, func: Any, x: Jet, *args: Any, **kwargs: Any) -> Any:
     )
 
 
-@composite("quantile", "nanquantile")
-def quantile(x: Any, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear") -> Any:
-    """Between the two sorted entries on either side of q (n − 1), or one of them."""
-    flat, axis_ = (x.reshape(-1), 0) if dim is None or not x.ndim else (x, dim)
-    if torch.isnan(plain(flat)).any():
-        raise UnsupportedOperator("quantile of entries that are NaN has no rule: remove them first")
-    ordered = torch.sort(flat, dim=axis_).values.movedim(axis_, -1)
-    at = torch.as_tensor(q, dtype=plain(flat).dtype, device=flat.device) * (ordered.shape[-1] - 1)
+@composite("quantile")
+def quantile(x: Any, q: Any, *args: Any, **options: Any) -> Any:
+    if anywhere(torch.isnan(plain(x))):
+        raise UnsupportedOperator("quantile of entries that are NaN has no derivative: use torch.nanquantile")
+    return nanquantile(x, q, *args, **options)
+
+
+@composite("nanquantile")
+def nanquantile(x: Any, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear") -> Any:
+    """Between the sorted entries on either side of q (n − 1), or one of them, where n entries are not NaN."""
+    rows = x.reshape(-1) if dim is None or not x.ndim else x.movedim(dim, -1)
+    ordered = torch.sort(rows).values
+    last = (~torch.isnan(plain(rows))).sum(-1, keepdim=True).clamp(min=1) - 1
+    q = beside(q, x)
+    at = q.reshape(-1) * last
     low, high, nearest = at.floor().long(), at.ceil().long(), at.round().long()
-    lower, upper = ordered[..., low], ordered[..., high]
+    lower, upper = (torch.take_along_dim(ordered, place, -1) for place in (low, high))
     out = {
         "linear": lambda: lower + (at - low) * (upper - lower),
         "lower": lambda: lower,
         "higher": lambda: upper,
         "midpoint": lambda: 0.5 * (lower + upper),
-        "nearest": lambda: ordered[..., nearest],
+        "nearest": lambda: torch.take_along_dim(ordered, nearest, -1),
     }[interpolation]()
-    out = out.movedim(-1, 0) if at.ndim else out
+    out = out.movedim(-1, 0) if q.ndim else out.squeeze(-1)
     if not keepdim:
         return out
     place = tuple(1 if dim is None or d == dim % x.ndim else n for d, n in enumerate(x.shape))
-    return out.reshape((*at.shape, *place))
+    return out.reshape((*q.shape, *place))
 
 
 def first_of_each(x: Any, groups: Tensor, number: int, dim: int | None = None) -> Any:

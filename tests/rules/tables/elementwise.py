@@ -177,6 +177,8 @@ TWO_VARIABLES = [
     case("igammac second", lambda x: torch.special.gammaincc(torch.tensor(1.7).double(), x), P),
     case("igamma", torch.igamma, P, Q, refused="no derivative by the parameter"),
     case("igammac", torch.igammac, P, Q, refused="no derivative by the parameter"),
+    case("polynomials of several degrees", lambda x: torch.special.legendre_polynomial_p(x, torch.tensor([-1, 0, 1, 4])) * torch.special.laguerre_polynomial_l(x, 3), A),
+    case("polynomial of a moving degree", torch.special.hermite_polynomial_he, A, uniform(2.4, 2.6, 3, 4)),
     case("heaviside", lambda x: torch.heaviside(x, torch.tensor(0.5).double()) * x, X),
     case("dist", torch.dist, A, B),
     case("complex and back", lambda x, y: torch.view_as_real(torch.complex(x, y) ** 2), A, B),

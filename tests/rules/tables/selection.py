@@ -120,6 +120,8 @@ EXTREMA = [
     case("quantile", lambda x: torch.quantile(x, 0.4, dim=1) ** 2, S),
     case("nanquantile", lambda x: torch.nanquantile(x, 0.4, dim=1) ** 2, S),
     case("quantile of a number", lambda x: torch.quantile(x, torch.tensor([0.4, 1.0]).double(), dim=0, keepdim=True) ** 2, normal()),
+    case("nanquantile among NaN", lambda x: torch.nanquantile(torch.where(MASK, x, torch.nan), torch.tensor([0.4, 0.9]).double(), dim=1) ** 2, S),
+    case("quantile by its place", lambda x, q: torch.quantile(x, q, dim=1), S, lambda g: torch.tensor([0.4, 0.8]).double()),
     case("unique", lambda x: torch.unique(x) ** 2, S),
     case("unique rows", lambda x: torch.unique(x, dim=0) ** 2, S),
     case("unique_consecutive", lambda x: torch.unique_consecutive(x, return_inverse=True)[0] ** 2, S),
