@@ -34,10 +34,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def _same_start() -> Iterator[None]:
-    """Every test starts from the same seed and leaves the default dtype as it was."""
+    """Every test starts from the same seed and with eager kernels, and leaves the default dtype as it was.
+
+    When a kernel that is compiled in the background is ready depends on the machine; tests of compiled ones ask for them.
+    """
     torch.manual_seed(0)
     dtype = torch.get_default_dtype()
-    yield
+    with apolar.settings(kernels="eager"):
+        yield
     torch.set_default_dtype(dtype)
 
 

@@ -245,6 +245,7 @@ BUILT_IN: dict[type[ApolarError], type[Exception]] = {
     errors.FunctionError: RuntimeError,
     errors.DetachedError: RuntimeError,
     errors.GraphError: RuntimeError,
+    errors.SettingError: ValueError,
     errors.RowCouplingError: RuntimeError,
     errors.UnsupportedOperator: NotImplementedError,
     errors.SingularPoint: ArithmeticError,

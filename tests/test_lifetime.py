@@ -19,6 +19,7 @@ from torch.func import jacrev, vmap
 from torch.utils.data import DataLoader, TensorDataset
 
 import apolar as ap
+from apolar.evaluate import lift
 from tests.lifted import OPERATORS, C, Function, X, close, dx, dy, lifted, network, with_gradients
 
 COPIES: dict[str, Callable[[nn.Module], nn.Module]] = {
@@ -57,6 +58,18 @@ def test_modules_are_not_kept_alive(use: Callable[[nn.Module], Function]) -> Non
     del net
     gc.collect()
     assert not any(reference() is not None for reference in held)
+
+
+def test_what_was_reshaped_is_not_kept_alive() -> None:
+    y = lift(ap.algebra(dx), X, [X, None])
+    for _ in range(3):
+        flat = y.flatten()
+    assert len(y.perhaps_views or ()) == 2
+    argument, result = weakref.ref(y), weakref.ref(flat)
+    del y
+    assert argument() is None
+    del flat
+    assert result() is None
 
 
 @cache

@@ -30,7 +30,8 @@ def test_counts_of_a_call() -> None:
     assert p.plain.written == rows * (4 * width + 1)
     assert p.plain.largest == rows * width
     assert p.points == rows
-    assert p.lifted.flops == 4 * p.plain.flops
+    first, rest = 2 * rows * 2 * width, 2 * rows * (width * width + width)
+    assert first + 4 * rest <= p.lifted.flops <= 1.001 * (first + 4 * rest)  # beside the tangents, which have no rows
     assert p.memory == 2 * 4 * p.plain.largest * 4
     assert p.memory_with_gradients == 4 * p.plain.written * 4
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -15,7 +17,7 @@ from apolar.errors import ApolarError, DetachedError, UnsupportedOperator
 from apolar.evaluate import lift
 from tests.oracles.jets import jet_derivatives
 from tests.oracles.lines import Function
-from tests.rules.agreement import agree
+from tests.rules.agreement import agree, derivatives_agree
 from tests.rules.case import case
 from tests.rules.points import away, normal, positive
 
@@ -79,7 +81,7 @@ def augmented_views(x: Tensor) -> Tensor:
 def views_of_views(x: Tensor) -> Tensor:
     y = x * x
     y.view(2, 6)[1].reshape(3, 2)[1:].T[0].mul_(3)
-    y.flatten()[2:9].add_(1)
+    y.view(-1)[2:9].add_(1)
     y.T[0].unsqueeze(0)[:, 1:] += x[0].sum()
     return y
 
@@ -87,7 +89,7 @@ def views_of_views(x: Tensor) -> Tensor:
 def both_directions(x: Tensor) -> Tensor:
     """A view made before and one made after, both written to."""
     y = x**2
-    before = y.flatten()
+    before = y.view(-1)
     y.mul_(x)
     after = y.T
     after[0] += before[-1].clone()
@@ -152,15 +154,243 @@ def parts_of_complex_numbers(x: Tensor) -> Tensor:
     return torch.view_as_real(z * z)
 
 
+def under_the_same_name(x: Tensor) -> Tensor:
+    """What a result is made of is gone where the result takes its name."""
+    h = torch.linalg.solve(x @ x.mT + 3 * torch.eye(3), x)
+    h = h.reshape(-1)
+    h += 1
+    h = h.reshape(2, 6).mT.contiguous()
+    h[1:] *= h[:1].clone()
+    h = h.flatten()
+    h[2:9].exp_()
+    for _ in range(2):
+        h = h.reshape(4, 3).mT.ravel()
+        h.mul_(0.5)
+    return h
+
+
+def after_temporaries(x: Tensor) -> Tensor:
+    """A reshaped tensor that is gone when another is written to."""
+    y = torch.sin(x.mT)
+    size = y.flatten().sum() + y.ravel()[1] + y.contiguous()[0, 0]
+    copy = y.reshape(-1).clone()
+    y[0] += size
+    y.diagonal().mul_(2)
+    y.view_as(y).mul_(copy[0].clone())
+    flat = y.flatten()
+    last = flat[-1] * 2
+    del flat
+    y *= last
+    copy.mul_(3)
+    return torch.cat([y.flatten(), copy])
+
+
+def powers_of_a_matrix(x: Tensor) -> Tensor:
+    y = x[:, :3] * 2
+    torch.linalg.matrix_power(y, 1).mul_(2)
+    return y
+
+
+def axes_split(x: Tensor) -> Tensor:
+    """Views in every layout, all of them in use."""
+    y = torch.linalg.solve(x @ x.mT + 3 * torch.eye(3), x)
+    halves = y.reshape(3, 1, 2, 2)
+    row = y[:, 1].reshape(1, 3, 1)
+    same = y.flatten(1).reshape(3, 4)
+    halves[..., 1].mul_(2)
+    row += 1
+    same *= x
+    y.unflatten(1, (2, 2))[:, 0].exp_()
+    return torch.cat([halves.flatten(), row.flatten(), same.flatten(), y.flatten()])
+
+
+def through_layers(x: Tensor) -> Tensor:
+    layers = (nn.Unflatten(1, (2, 2)), nn.ReLU(), nn.Flatten(), nn.ReLU(inplace=True), nn.Dropout(0.0, inplace=True))
+    return nn.Sequential(*layers)(x * x) * x
+
+
 MEMORY = [
     no_axes, no_entries, strided, expanded, columns, slices, augmented_views, views_of_views, both_directions, shapes_in_place,
-    transposed_in_place, pieces, masks, after_an_activation, parts_of_complex_numbers,
+    transposed_in_place, pieces, masks, after_an_activation, parts_of_complex_numbers, under_the_same_name, after_temporaries,
+    axes_split, powers_of_a_matrix, through_layers,
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("f", MEMORY, ids=lambda f: f.__name__)
 def test_views_and_changes_in_place(f: Function) -> None:
     agree(f, case(f"memory: {f.__name__}", f, away(3, 4)))
+
+
+# Of these torch makes a view or a copy, by the layout of its argument in memory.
+RESHAPED: dict[str, Function] = {
+    "reshape": lambda y: y.reshape(-1),
+    "torch.reshape": lambda y: torch.reshape(y, (3, 3)),
+    "reshape to rows": lambda y: y.reshape(1, -1),
+    "reshape_as": lambda y: y.reshape_as(torch.zeros(9)),
+    "flatten": lambda y: y.flatten(),
+    "torch.flatten": lambda y: torch.flatten(y[None], 1),
+    "ravel": lambda y: y.ravel(),
+    "ravel of a column": lambda y: y[:, 0].ravel(),
+    "contiguous": lambda y: y.contiguous(),
+    "contiguous of a column": lambda y: y[:, 0].contiguous(),
+    "to": lambda y: y[None, None].to(memory_format=torch.channels_last),
+    "view": lambda y: y.view(-1),
+    "view of columns": lambda y: y.mT.view(-1),
+    "reshape of columns": lambda y: y.mT.reshape(-1),
+    "contiguous columns": lambda y: y.mT.contiguous(),
+    "twice": lambda y: y.reshape(-1).reshape(3, 3).flatten(),
+    "a view of it": lambda y: y.reshape(-1)[1:],
+    "in vmap": lambda y: torch.func.vmap(lambda row: row.reshape(-1))(y[None]),
+}
+LAID_OUT: dict[str, Function] = {
+    "a product": lambda x: x * x,
+    "inv": torch.linalg.inv,
+    "solve": lambda x: torch.linalg.solve(x, x.mT),
+    "cholesky": lambda x: torch.linalg.cholesky(x @ x.mT),
+    "qr": lambda x: torch.linalg.qr(x)[0],
+    "svd": lambda x: torch.linalg.svd(x)[1].diag_embed() @ torch.linalg.inv(x),
+    "lstsq": lambda x: torch.linalg.lstsq(x, x.mT).solution,
+    "transposed": lambda x: (x * 2).mT,
+    "sin of columns": lambda x: torch.sin(x.mT),
+    "columns sorted": lambda x: torch.sort(x.mT).values,
+    "where": lambda x: torch.where(x.mT > 0, x.mT, 0.1 * x.mT),
+    "maximum": lambda x: torch.maximum(x.mT, 0.1 * x.mT),
+    "times constant columns": lambda x: torch.arange(9.0).double().reshape(3, 3).mT * x,
+    "clone": lambda x: x.mT.clone(),
+    "the input": lambda x: x,
+}
+WRITES: dict[str, Callable[[Tensor, Tensor], object]] = {
+    "into the result": lambda y, z: z.mul_(2),
+    "into a part of the result": lambda y, z: z[..., :1].mul_(2),
+    "an item of the result": lambda y, z: z.__setitem__(0, 3.0),
+    "into the argument": lambda y, z: y.mul_(2),
+    "into a view of the argument": lambda y, z: y.mT[0].add_(1),
+    "an item of the argument": lambda y, z: y.__setitem__(0, 3.0),
+}
+
+
+@pytest.mark.parametrize("reshaped", RESHAPED)
+@pytest.mark.parametrize("made", LAID_OUT)
+def test_views_by_the_layout_in_memory(made: str, reshaped: str) -> None:
+    """Each write is right, or refused: what else changes is another matter in torch than for a jet."""
+    point = torch.tensor([[2.6, 0.5, 1.0], [-0.5, 2.0, 1.5], [0.9, -1.1, 3.1]]).double()
+    for name, write in WRITES.items():
+
+        def f(x: Tensor, write: Callable[[Tensor, Tensor], object] = write) -> Tensor:
+            y = LAID_OUT[made](x)
+            z = RESHAPED[reshaped](y)
+            write(y, z)
+            return torch.cat([y.reshape(-1), z.reshape(-1)])
+
+        expected = value_or_error(lambda: f(point.clone()))
+        found = value_or_error(lambda: jet_derivatives(f, [point], [point], [None], [(0, 0)])[0, 0])
+        if isinstance(expected, RuntimeError) or "reshape, flatten, ravel and contiguous" in str(found):
+            continue
+        assert torch.allclose(found, expected)
+        plain = partial(lambda x, f: f(x.clone()), f=f)
+        derivatives_agree(f, case(f"{made}, {reshaped}, {name}", plain, lambda _: point), ((1, 0),))
+
+
+def value_or_error(f: Callable[[], Any]) -> Any:
+    try:
+        return f()
+    except (RuntimeError, UnsupportedOperator) as error:
+        return error
+
+
+def changed(x: Tensor) -> Tensor:
+    y = torch.linalg.inv(x)
+    y.reshape(-1).mul_(2)
+    return y
+
+
+REFUSED: dict[str, Function] = {
+    "reshape": changed,
+    "an evaluation inside of another": lambda x: ap.derivative(lambda s: changed(x + s))(torch.zeros(())),
+    "in vmap": lambda x: torch.func.vmap(changed)(x[None]),
+    "in TorchScript": lambda x: torch.jit.script(changed)(x),
+}
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit.*is deprecated:DeprecationWarning")
+@pytest.mark.parametrize("name", REFUSED)
+def test_the_error_says_what_may_share_memory(name: str) -> None:
+    with pytest.raises(UnsupportedOperator, match=r"mul_ at order 1.*reshape, flatten, ravel and contiguous"):
+        ap.derivative(lambda s: REFUSED[name](s + torch.eye(3)))(torch.ones(()))
+
+
+# Views in every layout.
+VIEWS: dict[str, Function] = {
+    "item": lambda y: y[0],
+    "slice": lambda y: y[1:, ::2],
+    "axis": lambda y: y[None, ..., 0],
+    "item at a tensor": lambda y: y[torch.tensor(1)],
+    "item at a NumPy number": lambda y: y[:, np.int64(1)],
+    "iteration": lambda y: next(iter(y)),
+    "T": lambda y: y.T,
+    "mT": lambda y: y.mT,
+    "H": lambda y: y.H,
+    "mH": lambda y: y.mH,
+    "t": lambda y: y.t(),
+    "adjoint": lambda y: y.adjoint(),
+    "transpose": lambda y: y.transpose(0, 1),
+    "swapaxes": lambda y: y.swapaxes(0, 1),
+    "permute": lambda y: y.permute(1, 0),
+    "movedim": lambda y: y.movedim(0, 1),
+    "expand": lambda y: y.expand(3, 3),
+    "expand_as": lambda y: y.expand_as(y),
+    "broadcast_to": lambda y: torch.broadcast_to(y, (3, 3)),
+    "broadcast_tensors": lambda y: torch.broadcast_tensors(y, y)[0],
+    "squeeze": lambda y: y.squeeze(),
+    "unsqueeze": lambda y: y.unsqueeze(1),
+    "unflatten": lambda y: y.unflatten(1, (3, 1)),
+    "reshape that splits an axis": lambda y: y.reshape(3, 1, 3),
+    "flatten of one axis": lambda y: y.flatten(1),
+    "view_as": lambda y: y.view_as(y),
+    "narrow": lambda y: y.narrow(0, 1, 2),
+    "select": lambda y: y.select(0, 1),
+    "split": lambda y: y.split(2)[0],
+    "split_with_sizes": lambda y: y.split([1, 2], 1)[0],
+    "chunk": lambda y: y.chunk(2)[0],
+    "tensor_split": lambda y: y.tensor_split(2)[0],
+    "hsplit": lambda y: y.hsplit(3)[0],
+    "vsplit": lambda y: y.vsplit(3)[0],
+    "unbind": lambda y: y.unbind()[0],
+    "diagonal": lambda y: y.diagonal(),
+    "linalg.diagonal": lambda y: torch.linalg.diagonal(y),
+    "unfold": lambda y: y.unfold(0, 2, 1),
+    "atleast_3d": lambda y: torch.atleast_3d(y),
+    "real": lambda y: torch.real(y),
+    "conj": lambda y: y.conj(),
+    "resolve_conj": lambda y: y.resolve_conj(),
+    "conj_physical": lambda y: y.conj_physical(),
+    "positive": lambda y: +y,
+    "to": lambda y: y.to(y.dtype),
+    "dropout": lambda y: F.dropout(y, training=False),
+    "alias": torch.ops.aten.alias,
+    "a view of a view": lambda y: y.mT[1:].unsqueeze(0),
+}
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_views_belong_to_what_they_are_views_of(name: str) -> None:
+    """They may be written to as long as nothing else may share their memory, and not while something may."""
+    plain = torch.arange(9.0).reshape(3, 3)
+    y = lift(ap.algebra(dx), plain, [torch.ones(3, 3), None]) * 1
+    view = VIEWS[name](y)
+    y.flatten().sum()
+    view[..., 0] = 7.0
+    VIEWS[name](plain)[..., 0] = 7.0
+    assert torch.equal(y.value, plain)
+    flat = y.flatten()
+    with pytest.raises(UnsupportedOperator, match="reshape, flatten, ravel and contiguous"):
+        view[..., 0] = 7.0
+    del flat
+    view[..., 0] = 7.0
+    flat = view.mT.ravel() if view.ndim > 1 else view.ravel()
+    for x in (y, view, flat, flat[1:]):
+        with pytest.raises(UnsupportedOperator, match="reshape, flatten, ravel and contiguous"):
+            x[..., 0] = 7.0
 
 
 NOT_IN_PLACE: dict[str, tuple[Callable[[Tensor], Any], type[ApolarError], str]] = {

@@ -13,12 +13,14 @@ from apolar.errors import (
     NonFiniteError,
     OperatorError,
     RowCouplingError,
+    SettingError,
     ShapeError,
     SingularPoint,
     UnsupportedOperator,
     VerificationError,
 )
 from apolar.evaluate import evaluate
+from apolar.kernels.settings import settings
 from apolar.operators import Coordinates, Operator, coordinates
 from apolar.plan import Plan, plan
 from apolar.residual import Residual, residual

@@ -87,7 +87,11 @@ class Algebra:
     @cached_property
     def powers(self) -> tuple[Power, ...]:
         """How n², n³, … follow from each other by balanced products: n⁴ = n²·n²."""
-        present = {1: frozenset(range(1, self.size))}
+        return self.powers_of(frozenset(range(self.size)))
+
+    def powers_of(self, support: frozenset[int]) -> tuple[Power, ...]:
+        """The same where only these components are not zero."""
+        present = {1: support - {0}}
         steps = []
         for exponent in range(2, self.order + 1):
             left, right = exponent // 2, exponent - exponent // 2

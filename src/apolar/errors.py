@@ -55,3 +55,7 @@ class ExpressionError(ApolarError, ValueError):
 
 class VerificationError(ApolarError, AssertionError):
     """A derivative disagrees with an independent reference."""
+
+
+class SettingError(ApolarError, ValueError):
+    """A setting that does not exist."""

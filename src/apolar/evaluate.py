@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_leaves, tree_map
+from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
 from torch.utils.checkpoint import _StopRecomputationError
 
 import apolar.rules  # noqa: F401  (fills the table of rules)
@@ -26,6 +26,7 @@ from apolar.errors import (
 )
 from apolar.finite import checked
 from apolar.jet import Jet, Level, new_level, refusal
+from apolar.kernels.sources import Uniform, postponable
 from apolar.operators import Coordinates, Operator
 
 Directions = Sequence[Tensor | None]
@@ -106,7 +107,9 @@ def push(
     level = new_level()
     inputs = [lift(over, x, moves, level, check_finite) for x, moves in zip(points, seeds, strict=True)]
     output = run(f, inputs, points)
-    return [tree_map(lambda y, p=p: read(over, y, p, level), output) for p in operators]
+    leaves, structure = tree_flatten(output)
+    results = [read(over, y, operators, level) for y in leaves]
+    return [tree_unflatten(column, structure) for column in zip(*results, strict=True)]
 
 
 def lift(
@@ -120,22 +123,47 @@ def lift(
                 step = direction if c == 1 else c * direction
                 so_far = components[i]
                 components[i] = step if so_far is None else so_far + step
-    zero = torch.zeros_like(value)
-    stacked = torch.stack([zero if c is None else c.to(value.dtype).expand_as(value) for c in components])
     check = checked if check_finite else value.checked if isinstance(value, Jet) else None
-    return Jet(stacked, over, new_level() if level is None else level, torch.is_grad_enabled(), check)
+    return Jet(
+        _uniform(over, value, components) or _stacked(value, components),
+        over,
+        new_level() if level is None else level,
+        torch.is_grad_enabled(),
+        check,
+    )
 
 
-def read(over: Algebra, output: Tensor, operator: Operator, level: Level) -> Tensor:
-    """P(∂) of an output of the lifted function; an output that does not move is a constant."""
-    terms = over.read(operator)
+def _stacked(value: Tensor, components: Sequence[Tensor | None]) -> Tensor:
+    zero = torch.zeros_like(value)
+    return torch.stack([zero if c is None else c.to(value.dtype).expand_as(value) for c in components])
+
+
+def _uniform(over: Algebra, value: Tensor, components: Sequence[Tensor | None]) -> Uniform | None:
+    """The same, where all rows move alike."""
+    moving = {k: c for k, c in enumerate(components) if k and c is not None}
+    alike = all(c.shape == value.shape and not any(c.stride()[:-1]) for c in moving.values())
+    if not alike or not moving or value.ndim < 2 or not value.numel() or not postponable(value):
+        return None
+    first = tuple(slice(1) for _ in value.shape[:-1])
+    return Uniform(value, torch.stack([c[first].to(value.dtype) for c in moving.values()]), tuple(moving), over.size)
+
+
+def read(over: Algebra, output: Tensor, operators: Sequence[Operator], level: Level) -> list[Tensor]:
+    """Operators of an output of the lifted function; an output that does not move is a constant."""
+    terms = [over.read(p) or ((0, 0.0),) for p in operators]
     if not isinstance(output, Jet) or output.level != level:
-        factor = dict(terms).get(0, 0.0)
-        return output if factor == 1 else output * factor if factor else torch.zeros_like(output)
-    (i, c), *rest = terms or ((0, 0.0),)
-    total = output.components[i] if c == 1 else output.components[i] * c
-    for i, c in rest:
-        total = torch.add(total, output.components[i], alpha=c)
+        factors = [dict(t).get(0, 0.0) for t in terms]
+        return [output if c == 1 else output * c if c else torch.zeros_like(output) for c in factors]
+    wanted = sorted({i for t in terms for i, _ in t})
+    components = dict(zip(wanted, output.some(wanted), strict=True))
+    return [_combined([(c, components[i]) for i, c in t]) for t in terms]
+
+
+def _combined(terms: Sequence[tuple[float, Tensor]]) -> Tensor:
+    (c, first), *rest = terms
+    total = first if c == 1 else first * c
+    for c, component in rest:
+        total = torch.add(total, component, alpha=c)
     return total
 
 

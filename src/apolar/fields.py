@@ -411,7 +411,7 @@ class Derivative(Field):
         y = jets(self.field)
         if not (isinstance(y, Jet) and y.level == jets.level):
             y = y + values.number(0.0)
-        return [read(over, y, product(p, self.operator), jets.level) for p in values.basis]
+        return read(over, y, [product(p, self.operator) for p in values.basis], jets.level)
 
     def _algebra(self, basis: Basis) -> Algebra:
         return algebra(*(product(p, self.operator) for p in basis))

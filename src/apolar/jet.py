@@ -8,10 +8,11 @@ from __future__ import annotations
 import itertools
 import traceback
 import types
-from collections.abc import Callable, Iterator
+import weakref
+from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 import torch._dynamo.trace_rules
@@ -47,48 +48,97 @@ def new_level() -> Level:
     return torch._C._functorch.get_dynamic_layer_stack_depth(), next(_numbers)
 
 
+class Source(Protocol):
+    """Components that are not stacked yet: they have the shape, dtype and device of one component."""
+
+    @property
+    def shape(self) -> Sequence[int]: ...
+    @property
+    def dtype(self) -> torch.dtype: ...
+    @property
+    def device(self) -> torch.device: ...
+    def stacked(self) -> Tensor:
+        """All components on a new first axis."""
+
+    def some(self, wanted: tuple[int, ...]) -> Tensor:
+        """Only these."""
+
+
 class Jet(torch.Tensor):
     """A tensor that carries its components over an algebra, stacked on a new first axis.
 
     Attributes:
         components: ``(m, *shape)``; the first is the value itself.
+        source: what the components come from, as long as nobody has asked for all of them.
         algebra: what the components mean.
         level: which evaluation the jet belongs to. The components may themselves be jets of an evaluation around it.
         recorded: whether gradients were on when the evaluation began.
         checked: calls the rules and looks at what they take and give; None where they are simply called.
         frozen: that memory is shared in a way that in-place operations could not respect.
+        base: the jet of which it is a view, as in torch; None for one that is no view.
+        perhaps_views: the jets, this one too, that share memory in one layout of it and not in another.
     """
 
-    components: Tensor
+    source: Source | None
+    _stacked: Tensor | None
     algebra: Algebra
     level: Level
     recorded: bool
     checked: Callable[..., Any] | None
     frozen: bool = False
+    base: Jet | None = None
+    perhaps_views: list[weakref.ref[Jet]] | None = None
 
     @staticmethod
     def __new__(
         cls,
-        components: Tensor,
+        components: Tensor | Source,
         algebra: Algebra,
         level: Level,
         recorded: bool = False,
         checked: Callable[..., Any] | None = None,
     ) -> Jet:
-        jet = Tensor._make_wrapper_subclass(cls, components.shape[1:], dtype=components.dtype, device=components.device)
+        stacked, source = (components, None) if isinstance(components, Tensor) else (None, components)
+        shape = components.shape if stacked is None else stacked.shape[1:]
+        jet = Tensor._make_wrapper_subclass(cls, shape, dtype=components.dtype, device=components.device)
         torch._C._set_throw_on_mutable_data_ptr(jet)  # an error for C++ that looks for memory where there is none
-        jet.components, jet.algebra, jet.level = components, algebra, level
+        jet._stacked, jet.source = stacked, source
+        jet.algebra, jet.level = algebra, level
         jet.recorded, jet.checked = recorded, checked
         return jet
+
+    @property
+    def components(self) -> Tensor:
+        """All components."""
+        if self._stacked is None:
+            assert self.source is not None
+            self._stacked, self.source = self.source.stacked(), None
+        return self._stacked
+
+    @components.setter
+    def components(self, components: Tensor) -> None:
+        self._stacked, self.source = components, None
 
     @property
     def value(self) -> Tensor:
         """The first component, p₀ = 1: the tensor without derivatives."""
         return self.components[0]
 
-    def like(self, components: Tensor) -> Jet:
+    def some(self, wanted: Sequence[int]) -> Sequence[Tensor]:
+        """Only these components."""
+        if self.source is None:
+            return [self.components[k] for k in wanted]
+        return self.source.some(tuple(wanted)).unbind(0)
+
+    def like(self, components: Tensor | Source) -> Jet:
         """A jet of the same evaluation."""
         return Jet(components, self.algebra, self.level, self.recorded, self.checked)
+
+    def sharing(self, components: Tensor) -> Jet:
+        """A view of this jet."""
+        jet = self.like(components)
+        jet.base = self if self.base is None else self.base
+        return jet
 
     @classmethod
     def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
+from torch.utils._pytree import tree_leaves, tree_map
 from torch.utils.flop_counter import flop_registry
 
 from apolar.algebra import Algebra, algebra
@@ -185,7 +185,7 @@ def plan(f: Callable[..., Any], X: Tensor | Sequence[Tensor], *operators: Operat
 
     def counted(p: Tensor) -> Any:
         with counters[isinstance(p, Jet)]:
-            return function(p)
+            return tree_map(lambda y: y.like(y.components) if isinstance(y, Jet) else y, function(p))
 
     with torch.no_grad():
         evaluate(counted, few, *operators)  # also tries whether f mixes rows

@@ -17,7 +17,7 @@ Value = Any
 """A coefficient: a tensor, a Python number where it is the same everywhere, or a number times a tensor."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Elementwise:
     """How a function of one tensor, entry by entry, is differentiated.
 
@@ -38,13 +38,10 @@ class Elementwise:
             z.functions[key] = self._series(z, parameters, options), parameters, options
         return z.functions[key][0]
 
-    def taylor(self, x: torch.Tensor, order: int, value: Value | None, *parameters: Any, **options: Any) -> list[Value]:
-        """φ(x), φ′(x), φ″(x)/2!, … up to the order; φ(x) itself is not computed again where it is given."""
+    def taylor(self, x: torch.Tensor, order: int, *parameters: Any, **options: Any) -> list[Value]:
+        """φ(x), φ′(x), φ″(x)/2!, … up to the order."""
         y = self(variable(x), *parameters, **options)
-        if value is None:
-            value = y[0] if self.derivative else self.function(x, *parameters, **options)
-        elif self.derivative:
-            y.start(value)
+        value = y[0] if self.derivative else self.function(x, *parameters, **options)
         return [value, *(y[k] for k in range(1, order + 1))]
 
     def _series(self, z: Series, parameters: tuple[Any, ...], options: dict[str, Any]) -> Series:
@@ -65,6 +62,18 @@ class Elementwise:
         return Series(coefficient)
 
 
+@dataclass(frozen=True)
+class Expansion:
+    """The Taylor coefficients of a function with its parameters; expansions of the same are equal."""
+
+    entry: Elementwise
+    parameters: tuple[Any, ...] = ()
+    options: tuple[tuple[str, Any], ...] = ()
+
+    def __call__(self, x: Any, order: int) -> list[Value]:
+        return self.entry.taylor(x, order, *self.parameters, **dict(self.options))
+
+
 FUNCTIONS: dict[Any, Callable[..., Series]] = {}
 """What a torch function does to a series. Filled by the tables in rules/elementwise.py."""
 
@@ -81,10 +90,6 @@ class Series:
         while len(self._known) <= k:
             self._known.append(self._coefficient(self, len(self._known)))
         return self._known[k]
-
-    def start(self, c: Value) -> None:
-        """Set c₀, where it is known from elsewhere."""
-        self._known[:1] = [c]
 
     @property
     def value(self) -> torch.Tensor:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 import torch
@@ -13,6 +12,7 @@ import apolar as ap
 from apolar import series
 from apolar.algebra import Algebra
 from apolar.kernels import eager, reverse
+from apolar.kernels.composition import Composition
 
 dx, dy = ap.coordinates("x y")
 
@@ -34,14 +34,9 @@ def random(*shape: int, dtype: torch.dtype = torch.float64, seed: int = 0) -> Te
     return (0.5 * torch.randn(*shape, dtype=dtype, generator=generator)).requires_grad_()
 
 
-def taylor_of(function: Callable[[Tensor], Tensor]) -> reverse.Taylor:
+def taylor_of(function: Callable[[Tensor], Tensor]) -> series.Expansion:
     """φ(x), φ′(x), φ″(x)/2!, …"""
-
-    def taylor(x: Tensor, order: int, value: Tensor | None = None) -> list[Any]:
-        y = series.FUNCTIONS[function](series.variable(x))
-        return [y[k] for k in range(order + 1)]
-
-    return taylor
+    return series.Expansion(series.FUNCTIONS[function])  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=["first", "second"])
@@ -51,7 +46,7 @@ def taylor_of(function: Callable[[Tensor], Tensor]) -> reverse.Taylor:
 def test_compose(name: str, function: str, dtype: torch.dtype, check: Callable[..., bool]) -> None:
     algebra, taylor = ALGEBRAS[name], taylor_of(FUNCTIONS[function])
     components = random(algebra.size, 2, dtype=dtype)
-    assert check(lambda c: reverse.Compose.apply(c, algebra, taylor), (components,))
+    assert check(lambda c: reverse.Compose.apply(Composition(algebra, taylor), c), (components,))
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=["first", "second"])
@@ -62,14 +57,14 @@ def test_affine(batch: tuple[int, ...], bias: bool, dtype: torch.dtype, check: C
     components = random(3, *batch, 3, dtype=dtype)
     weight = random(2, 3, dtype=dtype, seed=1)
     shift = random(2, dtype=dtype, seed=2) if bias else None
-    assert check(reverse.Affine.apply, (components, weight, shift))
+    assert check(reverse.affine, (components, weight, shift))
 
 
 @pytest.mark.parametrize("name", ALGEBRAS)
 def test_affine_shifts_the_value_only(name: str) -> None:
     algebra = ALGEBRAS[name]
     components, weight, bias = random(algebra.size, 4, 3), random(2, 3, seed=1), random(2, seed=2)
-    y = reverse.Affine.apply(components, weight, bias)
+    y = reverse.affine(components, weight, bias)
     expected = torch.stack([c @ weight.T + (bias if k == 0 else 0) for k, c in enumerate(components)])
     assert torch.allclose(y, expected)
 

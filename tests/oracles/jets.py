@@ -25,10 +25,8 @@ def jet_derivatives(
     level = new_level()
     inputs = [p if a is None and b is None else lift(carried, p, (a, b), level) for p, a, b in zip(x, v, w)]
     outputs = leaves(f(*inputs))
-    return {
-        index: real(flat([read(carried, output, operator, level) for output in outputs]))
-        for index, operator in operators.items()
-    }
+    columns = zip(*[read(carried, output, list(operators.values()), level) for output in outputs], strict=True)
+    return {index: real(flat(column)) for index, column in zip(operators, columns, strict=True)}
 
 
 def jet_gradient(f: Function, x: Point, v: Direction, w: Direction, index: Index, c: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from apolar.algebra import Algebra, Term
 from apolar.jet import Jet
-from apolar.series import Scaled, dense, split
+from apolar.series import NUMBERS, Scaled, dense, split, times
 
 
 def in_place(*tensors: Any) -> bool:
@@ -54,53 +54,78 @@ def divide(
 
 def compose(algebra: Algebra, taylor: Sequence[Any], components: Tensor) -> Tensor:
     """φ(g) with its components on the first axis."""
+    g = components.unbind(0)
     if not in_place(components):
-        return torch.stack(list(composed(algebra, taylor, components)))
+        return stack(list(composed(algebra, taylor, g)), g[0])
     out = torch.empty_like(components)
-    for k, component in enumerate(composed(algebra, taylor, components, out)):
-        if k == 0:
-            out[0] = component
+    for k, component in enumerate(composed(algebra, taylor, g, out)):
+        if k == 0 or not isinstance(component, Tensor):
+            out[k] = component
     return out
 
 
-def composed(algebra: Algebra, taylor: Sequence[Any], components: Tensor, out: Any = None) -> Iterator[Tensor]:
+def composed(algebra: Algebra, taylor: Sequence[Any], g: Sequence[Any], out: Any = None) -> Iterator[Any]:
     """The components of φ(g) = Σₑ φₑ nᵉ one by one, with φₑ = φ⁽ᵉ⁾(g₀)/e! and n the nilpotent part of g.
 
     This is Faà di Bruno's formula for the algebra. All but the first are written to ``out``, where it is given.
     """
-    g = components.unbind(0)
     last = [0, *(e for e, c in enumerate(taylor) if split(c)[0])][-1]
-    powers: dict[int, Mapping[int, Tensor]] = {1: {k: g[k] for k in range(1, algebra.size)}}
-    for exponent, step in enumerate(algebra.powers[: last - 1 if last else 0], start=2):
+    support = frozenset(k for k in range(1, algebra.size) if not absent(g[k]))
+    steps = algebra.powers if len(support) == algebra.size - 1 else algebra.powers_of(support)
+    powers: dict[int, Mapping[int, Any]] = {1: {k: g[k] for k in support}}
+    for exponent, step in enumerate(steps[: last - 1 if last else 0], start=2):
         left, right = powers[step.left], powers[step.right]
         powers[exponent] = {k: _sum_of_products(terms, left, right) for k, terms in step.terms.items()}
-    overwrite, value = in_place(components), dense(taylor[0])
-    yield value if isinstance(value, Tensor) else torch.full_like(g[0], value)
+    overwrite = in_place(*g)
+    yield dense(taylor[0])
     for k in range(1, algebra.size):
-        number, slope = split(taylor[1])
-        first = torch.mul(g[k], number if slope is None else slope, out=None if out is None else out[k])
+        products = [(taylor[e], powers[e][k]) for e in range(1, max(last, 1) + 1) if k in powers[e]]
+        if not products:
+            yield 0
+            continue
+        (factor, n), *rest = products
+        number, slope = split(factor)
+        by: Any = number if slope is None else slope
+        first = n * by if out is None else torch.mul(n, by, out=out[k])
         if slope is not None and number != 1:
             first = first.mul_(number) if overwrite else first * number
-        yield _accumulate(first, [(taylor[e], powers[e][k]) for e in range(2, last + 1) if k in powers[e]], overwrite)
+        yield _accumulate(first, rest, overwrite)
 
 
-def dual_product(algebra: Algebra, factor: Iterable[Tensor], cotangent: Tensor) -> Tensor:
+def dual_product(algebra: Algebra, factor: Iterable[Any], cotangent: Tensor) -> Tensor:
     """The adjoint of h ↦ factor·h, applied to the cotangent: ḡⱼ = Σ cₖᵢⱼ factorᵢ w̄ₖ, with complex factors conjugated.
 
     The components of the factor are taken one by one and may be made on the way.
     """
     factors = iter(factor)
-    base = next(factors).conj() * cotangent
-    w, totals, overwrite = cotangent.unbind(0), list(base.unbind(0)), in_place(base)
-    for i, f in enumerate(factors, start=1):
-        for k, j, c in algebra.dual[i]:
-            totals[j] = _accumulate(totals[j], [(Scaled(c, f.conj()), w[k])], overwrite)
+    first = next(factors)
+    base = (first.conj() if isinstance(first, Tensor) else first) * cotangent
+    overwrite = in_place(base)
+    totals = dual_sums(algebra, factors, list(base.unbind(0)), cotangent.unbind(0), overwrite)
     return base if overwrite else torch.stack(totals)
 
 
-def stack(components: Sequence[Any]) -> Tensor:
-    """Components on a new first axis."""
-    like = next(c for c in components if isinstance(c, Tensor))
+def dual_sums(
+    algebra: Algebra, factors: Iterable[Any], totals: list[Any], cotangent: Sequence[Any], overwrite: bool
+) -> list[Any]:
+    """Adds to the totals what the nilpotent part of the factor gives."""
+    for i, f in enumerate(factors, start=1):
+        if absent(f):
+            continue
+        for k, j, c in algebra.dual[i]:
+            if not absent(cotangent[k]):
+                totals[j] = _accumulate(totals[j], [(Scaled(c, f.conj()), cotangent[k])], overwrite)
+    return totals
+
+
+def absent(component: Any) -> bool:
+    """Whether it is the number 0: zero everywhere."""
+    return type(component) in NUMBERS and component == 0
+
+
+def stack(components: Sequence[Any], like: Tensor | None = None) -> Tensor:
+    """Components on a new first axis; numbers become tensors like the given one, or like the first that is a tensor."""
+    like = next(c for c in components if isinstance(c, Tensor)) if like is None else like
     return torch.stack([c if isinstance(c, Tensor) else torch.full_like(like, c) for c in components])
 
 
@@ -110,7 +135,9 @@ def _accumulate(total: Tensor, products: Iterable[tuple[Any, Tensor]], overwrite
         number, tensor = split(factor)
         if not number:
             continue
-        if overwrite:
+        if absent(total):
+            total = dense(times(factor, n))
+        elif overwrite:
             total = total.add_(n, alpha=number) if tensor is None else total.addcmul_(tensor, n, value=number)
         else:
             total = (

@@ -6,21 +6,16 @@ themselves written in differentiable operations, so that they can be differentia
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd import forward_ad
-from torch.autograd.function import FunctionCtx
 
-from apolar.algebra import Algebra
 from apolar.jet import Jet
-from apolar.kernels import eager
-from apolar.series import dense, times
-
-Taylor = Callable[..., Sequence[Any]]
-"""(x, order, φ(x) or None) ↦ φ(x), φ′(x), φ″(x)/2!, …, up to the order."""
+from apolar.kernels import compiled, eager, memory
+from apolar.kernels.composition import Composition
 
 
 def applies(*tensors: Any) -> bool:
@@ -35,49 +30,73 @@ def applies(*tensors: Any) -> bool:
 
 
 class Compose(torch.autograd.Function):
-    """φ(g) for the components of g, stacked."""
+    """φ(g) for the operands of g."""
 
     @staticmethod
-    def forward(ctx: Any, components: Tensor, algebra: Algebra, taylor: Taylor) -> Tensor:
-        coefficients = taylor(components[0], algebra.order)
-        composed = eager.compose(algebra, coefficients, components)
-        value = dense(coefficients[0])  # not a part of the result, which may be written to
-        ctx.save_for_backward(components, value if isinstance(value, Tensor) else None)
-        ctx.algebra, ctx.taylor = algebra, taylor
-        return composed
+    def forward(ctx: Any, composition: Composition, *operands: Tensor) -> Tensor:
+        ctx.save_for_backward(*operands)
+        ctx.composition = composition
+        return compose(composition, *operands)
 
     @staticmethod
-    def backward(ctx: Any, cotangent: Tensor) -> tuple[Tensor, None, None]:
-        components, value = ctx.saved_tensors
-        algebra = ctx.algebra
-        recorded = torch.is_grad_enabled()  # then the value has to depend on the components
-        with torch._C._EnableTorchFunction():  # series need it, and gradients of a subclass of Tensor switch it off
-            taylor = ctx.taylor(components[0], algebra.order + 1, None if recorded else value)
-        slope = eager.composed(algebra, [times(e, c) for e, c in enumerate(taylor)][1:], components)
-        return eager.dual_product(algebra, slope, cotangent), None, None
+    def backward(ctx: Any, cotangent: Tensor) -> tuple[Tensor | None, ...]:
+        operands = (*ctx.saved_tensors, cotangent)
+        found = None if torch.is_grad_enabled() else compiled.backward(ctx.composition, *operands)
+        if found is None:
+            with torch._C._EnableTorchFunction():  # series need it, and gradients of a subclass of Tensor switch it off
+                found = ctx.composition.pull_back(*operands)
+        return None, *found
+
+
+def compose(composition: Composition, *operands: Tensor) -> Tensor:
+    """φ(g), recorded by nobody."""
+    found = compiled.forward(composition, *operands)
+    return composition(*operands) if found is None else found
+
+
+def composed(composition: Composition, *operands: Tensor) -> Tensor:
+    """φ(g), recorded by reverse mode where it watches."""
+    return Compose.apply(composition, *operands) if applies(*operands) else compose(composition, *operands)
 
 
 class Affine(torch.autograd.Function):
-    """x Wᵀ + b for stacked components: one matrix product, the bias on the value only."""
+    """x Wᵀ + b for stacked components: one matrix product, the bias on the first only, and there if it is the value."""
 
     @staticmethod
-    def forward(ctx: FunctionCtx, components: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    def forward(ctx: Any, components: Tensor, weight: Tensor, bias: Tensor | None, biased: bool) -> Tensor:
         ctx.save_for_backward(components, weight)
-        y = torch.nn.functional.linear(components, weight)
-        if bias is not None:
-            y[0] += bias
-        return y
+        ctx.biased = biased
+        y = _rows_times(components, weight.mT)
+        return _biased(y, bias) if bias is not None and biased else y
 
     @staticmethod
-    def backward(ctx: Any, cotangent: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+    def backward(ctx: Any, cotangent: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None, None]:
         components, weight = ctx.saved_tensors
         rows = cotangent.flatten(0, -2)
-        to_components, to_weight, to_bias = ctx.needs_input_grad
+        to_components, to_weight, to_bias, _ = ctx.needs_input_grad
+        to_value = cotangent[:1] if ctx.biased else cotangent[:0]
         return (
             _outer(cotangent, weight.conj()) if to_components else None,
             _product(rows, components.flatten(0, -2).conj()) if to_weight else None,
-            cotangent[:1].flatten(0, -2).sum(0) if to_bias else None,
+            to_value.flatten(0, -2).sum(0) if to_bias else None,
+            None,
         )
+
+
+def affine(components: Tensor, weight: Tensor, bias: Tensor | None, biased: bool = True) -> Tensor:
+    """x Wᵀ + b, recorded by reverse mode where it watches."""
+    if applies(components, weight, bias):
+        return Affine.apply(components, weight, bias, biased)
+    if bias is None or not biased:
+        return F.linear(components, weight)
+    if eager.in_place(components, weight, bias):
+        return _biased(F.linear(components, weight), bias)
+    return torch.cat([F.linear(components[:1], weight, bias), F.linear(components[1:], weight)])
+
+
+def _biased(components: Tensor, bias: Tensor) -> Tensor:
+    components[0] += bias
+    return components
 
 
 def _product(a: Tensor, b: Tensor) -> Tensor:
@@ -87,4 +106,13 @@ def _product(a: Tensor, b: Tensor) -> Tensor:
 
 def _outer(rows: Tensor, weight: Tensor) -> Tensor:
     """rows·W, which for a single output is faster entry by entry."""
-    return rows * weight if len(weight) == 1 else rows @ weight
+    return rows * weight if len(weight) == 1 else _rows_times(rows, weight)
+
+
+def _rows_times(x: Tensor, matrix: Tensor) -> Tensor:
+    """x·M for a tensor of rows."""
+    if torch.is_grad_enabled() or not (compiled.fit(x, matrix) and x.dtype == matrix.dtype):
+        return x @ matrix
+    y = memory.empty((*x.shape[:-1], matrix.shape[1]), x)
+    torch.mm(x.flatten(0, -2), matrix, out=y.view(-1, matrix.shape[1]))
+    return y

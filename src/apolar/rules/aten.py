@@ -13,14 +13,14 @@ from torch import Tensor
 
 from apolar.jet import Jet, value
 from apolar.rules.metadata import as_jet
-from apolar.rules.registry import apply_bilinear, apply_linear, composite, constant, linear, rule, stacked
+from apolar.rules.registry import apply_bilinear, apply_linear, composite, constant, linear, rule, stacked, views
 
 aten = torch.ops.aten
 _ALL = slice(None)
 
 # ----------------------------------------------------------------------------------------------- the same by another name
 
-stacked(aten._conj)(torch.conj)
+views(aten._conj)(torch.conj)
 stacked(aten._conj_physical)(torch.conj_physical)
 stacked(aten._neg_view)(torch.neg)
 constant(aten._is_all_true, aten._is_any_true)

@@ -14,19 +14,25 @@ from torch import Tensor
 import apolar.rules.elementwise  # noqa: F401  # the rules for real numbers
 from apolar.jet import RULES, Jet, belongs, beneath, jets
 from apolar.rules.convolution import by_sample
-from apolar.rules.registry import apply_bilinear, composite, linear, rule, stacked
+from apolar.rules.registry import apply_bilinear, composite, linear, rule, stacked, views
 from apolar.rules.shapes import axes, axis
 
 # ---------------------------------------------------------------------------------------------------------------- parts
 
-stacked("real", Tensor.real.__get__)(torch.real)  # type: ignore[attr-defined]
-stacked("imag", Tensor.imag.__get__)(torch.imag)  # type: ignore[attr-defined]
-stacked("conj")(torch.conj)
-stacked("conj_physical")(torch.conj_physical)
-stacked("resolve_conj")(torch.resolve_conj)
-stacked("resolve_neg")(torch.resolve_neg)
-stacked("view_as_complex")(torch.view_as_complex)
-stacked("view_as_real")(lambda x: torch.view_as_real(x.resolve_conj()))
+views("real", Tensor.real.__get__)(torch.real)  # type: ignore[attr-defined]
+views("imag", Tensor.imag.__get__)(torch.imag)  # type: ignore[attr-defined]
+views("conj")(torch.conj)
+views("view_as_complex")(torch.view_as_complex)
+views("view_as_real")(lambda x: torch.view_as_real(x.resolve_conj()))
+
+
+@rule("conj_physical", "resolve_conj", "resolve_neg", kind="linear")
+def resolve(jet: Jet, func: Any, x: Jet) -> Jet:
+    """``x`` itself where there is nothing to do, as in torch."""
+    components = func(x.components)
+    return x if components is x.components else x.like(components)
+
+
 linear(torch.complex, arguments=(0, 1, "real", "imag"))
 
 

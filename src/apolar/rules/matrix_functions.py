@@ -27,9 +27,11 @@ def matrix_power(A: Any, n: int) -> Any:
         return matrix_power(linalg.inv(A), -n)
     if n == 0:
         return identity(A).expand(A.shape)
-    root = matrix_power(A, n // 2) if n > 1 else A
-    square = root @ root if n > 1 else A
-    return square @ A if n > 1 and n % 2 else square
+    if n == 1:
+        return A.clone()
+    root = matrix_power(A, n // 2)
+    square = root @ root
+    return square @ A if n % 2 else square
 
 
 @composite("matrix_exp", linalg.matrix_exp)

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from apolar.jet import RULES, Jet, anywhere, belongs, component_list, plain, unsupported, value, visible
-from apolar.kernels import eager, reverse
+from apolar.kernels import eager, sources
 from apolar.rules.elementwise import number_power
 from apolar.rules.registry import apply_bilinear, bilinear, composite, linear, rule, stack
 
@@ -216,9 +216,8 @@ def rmatmul(x: Any, y: Any) -> Any:
 
 @rule(F.linear, kind="bilinear")
 def linear_layer(jet: Jet, func: Any, x: Any, weight: Any, bias: Any = None) -> Any:
-    plain_layer = belongs(x, jet) and not any(isinstance(p, Jet) for p in (weight, bias)) and weight.ndim == 2
-    if plain_layer and reverse.applies(x.components, weight, bias):
-        return jet.like(reverse.Affine.apply(x.components, weight, bias))
+    if belongs(x, jet) and weight.ndim == 2 and not any(isinstance(p, Jet) for p in (weight, bias)):
+        return jet.like(sources.layer(x, weight, bias))
     y = torch.matmul(x, weight.mT if weight.ndim > 1 else weight)
     return y if bias is None else y + bias
 

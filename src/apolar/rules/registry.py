@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import types
+import weakref
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from typing import Any
@@ -23,7 +24,8 @@ from torch.utils._pytree import tree_leaves
 
 from apolar import series
 from apolar.jet import RULES, Jet, belongs, beneath, component_list, jets, missing, plain, unsupported, visible
-from apolar.kernels import eager, reverse
+from apolar.kernels import eager, sources
+from apolar.kernels.composition import Composition
 from apolar.rules.generic import by_reverse_mode
 
 NAMESPACES = (torch, Tensor, F, torch.special, torch._C._nn)
@@ -93,12 +95,10 @@ def elementwise(
         if not (x.is_floating_point() or x.is_complex()):
             raise unsupported(func, jet, f"It needs a floating point tensor, got {x.dtype}.")
 
-        def taylor(at: Tensor, order: int, value: Tensor | None = None) -> list[Any]:
-            return entry.taylor(at, order, value, *parameters, **options)
-
-        if reverse.applies(x.components) and not any(isinstance(p, Tensor) for p in (*parameters, *options.values())):
-            return jet.like(reverse.Compose.apply(x.components, jet.algebra, taylor))
-        return jet.like(eager.compose(jet.algebra, taylor(x.value, jet.algebra.order), x.components))
+        expansion = series.Expansion(entry, parameters, tuple(options.items()))
+        if any(isinstance(p, Tensor) for p in (*parameters, *options.values())):
+            return jet.like(Composition(jet.algebra, expansion)(x.components))
+        return jet.like(sources.composed(jet.algebra, expansion, x))
 
     _register(found, "elementwise", elementwise_rule)
     series.FUNCTIONS.update(dict.fromkeys(found, entry))
@@ -126,12 +126,20 @@ def stacked(*functions: Any) -> Callable[..., Any]:
 
     Tensors without axes or without entries, where axes are ambiguous, go component by component.
     """
+    return _stacked(functions, Jet.like)
 
+
+def views(*functions: Any) -> Callable[..., Any]:
+    """The same for functions that return views."""
+    return _stacked(functions, Jet.sharing)
+
+
+def _stacked(functions: tuple[Any, ...], result: Callable[[Jet, Tensor], Jet]) -> Callable[..., Any]:
     def register(definition: Callable[..., Any]) -> Callable[..., Any]:
         def stacked_rule(jet: Jet, func: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
             if not belongs(x, jet) or not x.ndim or not x.numel():
                 return frozen(jet, func, x, *args, **kwargs)
-            return _map_tree(jet.like, definition(x.components, *args, **kwargs))
+            return _map_tree(functools.partial(result, x), definition(x.components, *args, **kwargs))
 
         _register(functions, "linear", stacked_rule)
         return definition
@@ -245,14 +253,40 @@ def _reshaped(x: Jet, view: Jet) -> Jet:
     return x
 
 
+def perhaps_view(x: Jet, components: Tensor) -> Jet:
+    """What torch makes a view of ``x`` or a copy, by the layout of ``x`` in memory, which need not be that of the jet."""
+    result = x.like(components)
+    base = x if x.base is None else x.base
+    alive = base.perhaps_views
+    if alive is None:
+        alive = base.perhaps_views = []
+        alive.append(weakref.ref(base, alive.remove))
+    alive.append(weakref.ref(result, alive.remove))
+    result.perhaps_views = alive
+    return result
+
+
+def before_writing(jet: Jet, func: Any, x: Jet) -> None:
+    """Nothing is written into ``x`` where it is not known what else changes, or while others wait to be made of it."""
+    sources.settle()
+    if x.frozen and x.numel():
+        raise unsupported(func, jet, "Its tensor shares memory with another view: clone it first.")
+    base = x if x.base is None else x.base
+    if any(other() is not base for other in base.perhaps_views or ()):
+        raise unsupported(
+            func, jet, "Another tensor may share its memory: reshape, flatten, ravel and contiguous return a view or a copy, "
+            "by the layout in memory, and a jet may lie in another. Take a view by .view or a copy by .clone() before, or "
+            "let the argument go: h = h.flatten(1).",
+        )  # fmt: skip
+
+
 def overwrite(jet: Jet, func: Any, x: Any, result: Any) -> Any:
     """Write ``result`` into the memory of ``x``, so that views of it see the change, as in torch."""
     if not belongs(x, jet):
         raise unsupported(
             func, jet, "It would write derivatives into a plain tensor: use torch.stack, torch.cat or torch.where."
         )
-    if x.frozen and x.numel():
-        raise unsupported(func, jet, "Its tensor shares memory with another view: clone it first.")
+    before_writing(jet, func, x)
     if result.shape != x.shape:
         raise unsupported(func, jet, f"It would change the shape {tuple(x.shape)} in place; use its result instead.")
     if belongs(result, jet):

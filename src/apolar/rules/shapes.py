@@ -16,7 +16,17 @@ from torch import Tensor
 
 from apolar.jet import Jet, belongs, component_list, constant_components, jets, unsupported
 from apolar.rules.products import align, beside
-from apolar.rules.registry import apply_linear, composite, linear, overwrite, rule, stacked
+from apolar.rules.registry import (
+    apply_linear,
+    before_writing,
+    composite,
+    linear,
+    overwrite,
+    perhaps_view,
+    rule,
+    stacked,
+    views,
+)
 
 
 def axis(x: Tensor, dim: int) -> int:
@@ -46,37 +56,90 @@ def clone(jet: Jet, func: Any, x: Jet, *, memory_format: torch.memory_format = t
 
 @rule("contiguous", kind="linear")
 def contiguous(jet: Jet, func: Any, x: Jet, **options: Any) -> Jet:
-    return x if x.value.is_contiguous(**options) else clone(jet, func, x, memory_format=torch.contiguous_format)
+    if x.components.ndim == 1 or not x.components.numel():
+        return x
+    lies_so = x.value.is_contiguous(**options)
+    return perhaps_view(x, x.components if lies_so else x.components.clone(memory_format=torch.contiguous_format))
 
 
-@rule("view", "reshape", kind="linear")
+@rule("view", kind="linear")
+def view(jet: Jet, func: Any, x: Jet, *shape: Any, **named: Any) -> Jet:
+    full = stacked_shape(jet, func, x, shape, named)
+    try:
+        return x.sharing(x.components.view(full))
+    except RuntimeError:  # no view of the components: torch fails as well, or has x in another layout
+        return perhaps_view(x, x.components.reshape(full))
+
+
+@rule("reshape", torch.ops.aten.view.default, kind="linear")
 def reshape(jet: Jet, func: Any, x: Jet, *shape: Any, **named: Any) -> Jet:
+    """Below torch's own functions, reshape has become aten::view."""
+    return reshaped(x, x.components.reshape(stacked_shape(jet, func, x, shape, named)))
+
+
+def reshaped(x: Jet, components: Tensor) -> Jet:
+    """A view in every layout where no axes are joined."""
+    return (perhaps_view if joins(x.components.shape, components.shape) else Jet.sharing)(x, components)
+
+
+def joins(old: Sequence[int], new: Sequence[int]) -> bool:
+    """Whether axes of the new shape go over several of the old one.
+
+    >>> joins((6, 4), (2, 3, 1, 4)), joins((6, 4), (3, 8))
+    (False, True)
+    """
+    if 0 in new:
+        return False
+    sizes, left = iter(old), 1
+    for size in new:
+        while left == 1 != size:
+            left = next(sizes)
+        if left % size:
+            return True
+        left //= size
+    return False
+
+
+def stacked_shape(jet: Jet, func: Any, x: Jet, shape: tuple[Any, ...], named: dict[str, Any]) -> tuple[int, ...]:
+    """The shape of the components where the jet gets ``shape``."""
     shape = flat(shape or (named.get("shape", named.get("size")),))
     if isinstance(shape[0] if shape else 0, torch.dtype):
         raise unsupported(func, jet, "It reinterprets memory: use .to(dtype).")
     if -1 in shape and not x.numel():
         shape = torch.empty(x.shape, device="meta").reshape(shape).shape
-    return jet.like(x.components.reshape(x.components.shape[:1] + tuple(shape)))
+    return x.components.shape[:1] + tuple(shape)
 
 
-@composite("view_as", "reshape_as")
+@composite("view_as")
 def view_as(x: Any, other: Any) -> Any:
+    return x.view(other.shape)
+
+
+@composite("reshape_as")
+def reshape_as(x: Any, other: Any) -> Any:
     return x.reshape(other.shape)
 
 
-@stacked("flatten", "ravel")
-def flatten(x: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
-    return x.flatten(axis(x, start_dim), axis(x, end_dim))
+@rule("flatten", kind="linear")
+def flatten(jet: Jet, func: Any, x: Jet, start_dim: int = 0, end_dim: int = -1) -> Jet:
+    components = x.components if x.components.ndim > 1 else x.components.unsqueeze(-1)
+    return reshaped(x, components.flatten(axis(components, start_dim), axis(components, end_dim)))
 
 
-@stacked("unflatten")
+@rule("ravel", kind="linear")
+def ravel(jet: Jet, func: Any, x: Jet) -> Jet:
+    """A copy of a vector with gaps, where ``flatten`` is a view."""
+    return flatten(jet, func, contiguous(jet, func, x))
+
+
+@views("unflatten")
 def unflatten(x: Tensor, dim: int, sizes: Any) -> Tensor:
     return x.unflatten(axis(x, dim), sizes)
 
 
 @rule("squeeze", kind="linear")
 def squeeze_0d(jet: Jet, func: Any, x: Jet, *dims: Any) -> Jet:
-    return jet.like(squeeze(x.components, *dims) if x.ndim else x.components)
+    return x.sharing(squeeze(x.components, *dims) if x.ndim else x.components)
 
 
 def squeeze(x: Tensor, dim: int | tuple[int, ...] | None = None) -> Tensor:
@@ -89,26 +152,26 @@ def unsqueeze(x: Any, dim: int) -> Any:
     return x[(slice(None),) * (dim if dim >= 0 else dim + x.ndim + 1) + (None,)]
 
 
-@stacked("permute")
+@views("permute")
 def permute(x: Tensor, *dims: Any, **named: Any) -> Tensor:
     return x.permute(0, *axes(x, flat(dims or (named["dims"],))))
 
 
-@stacked("transpose", "swapaxes", "swapdims")
+@views("transpose", "swapaxes", "swapdims")
 def transpose(x: Tensor, dim0: int, dim1: int) -> Tensor:
     return x.transpose(axis(x, dim0), axis(x, dim1))
 
 
-@stacked("t", Tensor.T.__get__)  # type: ignore[attr-defined]
+@views("t", Tensor.T.__get__)  # type: ignore[attr-defined]
 def t(x: Tensor) -> Tensor:
     return x.permute(0, *range(x.ndim - 1, 0, -1))
 
 
-stacked("adjoint", Tensor.H.__get__, Tensor.mH.__get__)(lambda x: x.mH)  # type: ignore[attr-defined]
-stacked(Tensor.mT.__get__)(lambda x: x.mT)  # type: ignore[attr-defined]
+views("adjoint", Tensor.H.__get__, Tensor.mH.__get__)(lambda x: x.mH)  # type: ignore[attr-defined]
+views(Tensor.mT.__get__)(lambda x: x.mT)  # type: ignore[attr-defined]
 
 
-@stacked("movedim", "moveaxis")
+@views("movedim", "moveaxis")
 def movedim(x: Tensor, source: Any, destination: Any) -> Tensor:
     return x.movedim(axes(x, source), axes(x, destination))
 
@@ -116,7 +179,7 @@ def movedim(x: Tensor, source: Any, destination: Any) -> Tensor:
 @rule("expand", "broadcast_to", kind="linear")
 def expand(jet: Jet, func: Any, x: Jet, *shape: Any, **named: Any) -> Jet:
     shape = flat(shape or (named.get("size", named.get("shape")),))
-    return jet.like(align(x, len(shape)).expand(-1, *shape))
+    return x.sharing(align(x, len(shape)).expand(-1, *shape))
 
 
 @composite("expand_as")
@@ -134,12 +197,12 @@ def broadcast_tensors(*tensors: Any) -> Any:
 # --------------------------------------------------------------------------------------------------------------- pieces
 
 
-@stacked("narrow")
+@views("narrow")
 def narrow(x: Tensor, dim: int, start: Any, length: int) -> Tensor:
     return x.narrow(axis(x, dim), start, length)
 
 
-@stacked("select")
+@views("select")
 def select(x: Tensor, dim: int, index: int) -> Tensor:
     return x.select(axis(x, dim), index)
 
@@ -150,12 +213,12 @@ def retaken(x: Tensor, pieces: Sequence[Tensor], dim: int) -> tuple[Tensor, ...]
     return tuple(x.narrow(dim, start, p.shape[dim]) for start, p in zip(starts, pieces, strict=False))
 
 
-@stacked("split", "split_with_sizes")
+@views("split", "split_with_sizes")
 def split(x: Tensor, split_size_or_sections: Any = None, dim: int = 0, *, split_size: Any = None) -> Any:
     return retaken(x, x.split(split_size_or_sections if split_size is None else split_size, axis(x, dim)), axis(x, dim))
 
 
-@stacked("chunk")
+@views("chunk")
 def chunk(x: Tensor, chunks: int, dim: int = 0) -> Any:
     return retaken(x, x.chunk(chunks, axis(x, dim)), axis(x, dim))
 
@@ -169,27 +232,27 @@ stacked("unsafe_split", "unsafe_split_with_sizes")(copied(split))
 stacked("unsafe_chunk")(copied(chunk))
 
 
-@stacked("tensor_split")
+@views("tensor_split")
 def tensor_split(x: Tensor, indices_or_sections: Any, dim: int = 0) -> Any:
     return retaken(x, x.tensor_split(indices_or_sections, axis(x, dim)), axis(x, dim))
 
 
-@stacked("hsplit")
+@views("hsplit")
 def hsplit(x: Tensor, sections: Any) -> Any:
     return retaken(x, x.tensor_split(sections, axis(x, 0 if x.ndim == 2 else 1)), axis(x, 0 if x.ndim == 2 else 1))
 
 
-@stacked("vsplit")
+@views("vsplit")
 def vsplit(x: Tensor, sections: Any) -> Any:
     return retaken(x, x.tensor_split(sections, axis(x, 0)), axis(x, 0))
 
 
-@stacked("dsplit")
+@views("dsplit")
 def dsplit(x: Tensor, sections: Any) -> Any:
     return retaken(x, x.tensor_split(sections, axis(x, 2)), axis(x, 2))
 
 
-@stacked("unbind")
+@views("unbind")
 def unbind(x: Tensor, dim: int = 0) -> Any:
     return tuple(x.select(axis(x, dim), k) for k in range(x.shape[axis(x, dim)]))
 
@@ -199,7 +262,7 @@ def iterate(x: Any) -> Any:
     return iter(x.unbind(0))
 
 
-@stacked("diagonal")
+@views("diagonal")
 def diagonal(x: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
     return x.diagonal(offset, axis(x, dim1), axis(x, dim2))
 
@@ -219,7 +282,7 @@ def diagflat(x: Any, offset: int = 0) -> Any:
     return torch.diag_embed(x.flatten(), offset)
 
 
-@stacked("unfold")
+@views("unfold")
 def unfold(x: Tensor, dimension: int, size: int, step: int) -> Tensor:
     return x.unfold(axis(x, dimension), size, step)
 
@@ -323,7 +386,7 @@ def to(jet: Jet, func: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
     if not isinstance(components, Tensor):
         return func(x.value, *plain, **kwargs)
     if components is x.components:
-        return x if order == torch.preserve_format or x.value.is_contiguous(memory_format=order) else x.clone()
+        return x if order == torch.preserve_format else contiguous(jet, func, x, memory_format=order)
     if components.is_floating_point() or components.is_complex():
         return jet.like(components)
     return components[0]
@@ -339,7 +402,7 @@ def getitem(jet: Jet, func: Any, x: Any, index: Any) -> Any:
     return (
         jet.like(_behind(x.components, index).movedim(-1, 0))
         if _advanced(index)
-        else jet.like(x.components[(slice(None), *(index if isinstance(index, tuple) else (index,)))])
+        else x.sharing(x.components[(slice(None), *(index if isinstance(index, tuple) else (index,)))])
     )
 
 
@@ -353,8 +416,7 @@ def setitem(jet: Jet, func: Any, x: Any, index: Any, new: Any) -> None:
             func, jet, "It would write derivatives into a plain tensor: use torch.stack, torch.cat or torch.where, "
             "or make the tensor with torch.zeros_like of one that depends on the coordinates."
         )  # fmt: skip
-    if x.frozen and x.numel():
-        raise unsupported(func, jet, "Its tensor shares memory with another view: clone it first.")
+    before_writing(jet, func, x)
     for k, component in enumerate(component_list(new, jet)):
         x.components[k][index] = component
 
@@ -380,9 +442,17 @@ def zero_(jet: Jet, func: Any, x: Jet) -> Any:
 
 
 def _advanced(index: Any) -> bool:
-    """Whether tensors, lists or masks are among the indices."""
+    """Whether tensors with axes, lists or masks are among the indices: then torch copies."""
     items = index if isinstance(index, tuple) else (index,)
-    return any(not (i is None or i is Ellipsis or isinstance(i, (int, slice))) or isinstance(i, bool) for i in items)
+    return any(isinstance(i, bool) or not (isinstance(i, BASIC) or _integer(i)) for i in items)
+
+
+BASIC = (int, slice, type(None), type(Ellipsis))
+
+
+def _integer(index: Any) -> bool:
+    """Whether an index is an integer without axes, of torch or NumPy."""
+    return getattr(index, "ndim", 1) == 0 and index.dtype not in (torch.bool, torch.uint8)
 
 
 def _behind(components: Tensor, index: Any) -> Tensor:

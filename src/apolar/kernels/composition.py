@@ -1,0 +1,121 @@
+"""φ(g) for the components of g, and its adjoint: what to compute, once as torch functions and once as programs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from apolar.algebra import Algebra
+from apolar.kernels import eager
+from apolar.kernels.program import Operand, Program, Recorder, program
+from apolar.series import NUMBERS, dense, times
+
+
+@dataclass(frozen=True)
+class Composition:
+    """φ(g) over an algebra.
+
+    g is given by all of its components, stacked; or, where it is a linear map of the coordinates, by its value and by its
+    tangents, the few components that are not zero and are the same for every row.
+
+    Attributes:
+        algebra: of g.
+        taylor: (x, order) ↦ φ(x), φ′(x), φ″(x)/2!, …; equal for the same function and parameters.
+        tangents: which components the tangents are; None where all components are given.
+        wanted: which components of φ(g) to compute; None for all.
+    """
+
+    algebra: Algebra
+    taylor: Callable[[Any, int], Sequence[Any]]
+    tangents: tuple[int, ...] | None = None
+    wanted: tuple[int, ...] | None = None
+
+    @property
+    def results(self) -> tuple[int, ...]:
+        """The components that are computed."""
+        return tuple(range(self.algebra.size)) if self.wanted is None else self.wanted
+
+    @property
+    def operands(self) -> tuple[Operand, ...]:
+        """What g is given by."""
+        if self.tangents is None:
+            return (Operand("g", tuple(range(self.algebra.size))),)
+        return Operand("value", (0,)), Operand("tangent", self.tangents, uniform=True)
+
+    # ------------------------------------------------------------------------------------------------- in torch functions
+
+    def __call__(self, *operands: Tensor) -> Tensor:
+        """The components of φ(g), stacked."""
+        taylor = self.taylor(operands[0][0], self.algebra.order)
+        if self.tangents is None and self.wanted is None:
+            return eager.compose(self.algebra, taylor, operands[0])
+        components = list(eager.composed(self.algebra, taylor, self._unstacked(operands)))
+        like = operands[0][0]
+        return torch.stack([torch.as_tensor(components[k]).to(like).expand_as(like) for k in self.results])
+
+    def pull_back(self, *operands: Tensor) -> tuple[Tensor, ...]:
+        """The cotangents of the operands of g, given these and the cotangent of φ(g)."""
+        *given, cotangent = operands
+        g = self._unstacked(given)
+        slope = self._slope(g)
+        if self.tangents is None and self.wanted is None:
+            return (eager.dual_product(self.algebra, slope, cotangent),)
+        totals = self._pulled_back(slope, cotangent.unbind(0))
+        like = given[0][0]
+        return tuple(
+            torch.stack([torch.as_tensor(totals[k]).to(like).expand_as(like) for k in operand.components]).sum_to_size(
+                x.shape
+            )
+            for operand, x in zip(self.operands, given, strict=True)
+        )
+
+    def _unstacked(self, operands: Sequence[Tensor]) -> list[Any]:
+        g: list[Any] = [0] * self.algebra.size
+        for operand, x in zip(self.operands, operands, strict=True):
+            for k, component in zip(operand.components, x.unbind(0), strict=True):
+                g[k] = component
+        return g
+
+    def _slope(self, g: Sequence[Any]) -> Iterator[Any]:
+        """The components of φ′(g)."""
+        taylor = self.taylor(g[0], self.algebra.order + 1)
+        return eager.composed(self.algebra, [times(e, c) for e, c in enumerate(taylor)][1:], g)
+
+    def _pulled_back(self, slope: Iterator[Any], cotangent: Sequence[Any]) -> list[Any]:
+        """The cotangents of the components of g, from those of the results."""
+        w: list[Any] = [0] * self.algebra.size
+        for k, component in zip(self.results, cotangent, strict=True):
+            w[k] = component
+        first = next(slope)
+        factor = first if type(first) in NUMBERS else first.conj()
+        return eager.dual_sums(self.algebra, slope, [dense(times(factor, c)) for c in w], w, False)
+
+    # -------------------------------------------------------------------------------------------------------- as programs
+
+    def forward(self) -> Program:
+        """g ↦ φ(g)."""
+        g = self._symbols(Recorder())
+        with torch.enable_grad():  # nothing is overwritten then
+            components = list(eager.composed(self.algebra, self.taylor(g[0], self.algebra.order), g))
+        return program(self.operands, [(Operand("y", self.results), [components[k] for k in self.results])])
+
+    def backward(self) -> Program:
+        """(g, w̄) ↦ ḡ: w̄ times φ′(g) in the dual space."""
+        recorder = Recorder()
+        g = self._symbols(recorder)
+        cotangent = Operand("w", self.results)
+        w = [recorder.emit("input", cotangent.name, k) for k in cotangent.components]
+        with torch.enable_grad():
+            totals = self._pulled_back(self._slope(g), w)
+        return program((*self.operands, cotangent), [(o, [totals[k] for k in o.components]) for o in self.operands])
+
+    def _symbols(self, recorder: Recorder) -> list[Any]:
+        g: list[Any] = [0] * self.algebra.size
+        for operand in self.operands:
+            for k in operand.components:
+                g[k] = recorder.emit("input", operand.name, k)
+        return g
