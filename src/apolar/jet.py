@@ -197,7 +197,7 @@ def missing() -> None:
 
 def innermost(args: Any, kwargs: dict[str, Any]) -> Jet:
     """The jet with the highest level among the arguments: the evaluation that has to act first."""
-    first, *others = jets((args, kwargs))
+    first, *others = (*jets(args), *jets(kwargs)) if kwargs else jets(args)
     for jet in others:
         first = jet if jet.level > first.level else first
     return first
@@ -207,14 +207,12 @@ def jets(tree: Any) -> Iterator[Jet]:
     """All jets in a nest of tuples, lists and dictionaries."""
     if type(tree) is Jet:
         yield tree
-    elif isinstance(tree, (tuple, list)):
-        for item in tree:
+    elif isinstance(tree, (tuple, list, dict)):
+        for item in tree.values() if isinstance(tree, dict) else tree:
             if type(item) is Jet:
                 yield item
-            elif type(item) is not Tensor:
+            elif isinstance(item, (tuple, list, dict)):
                 yield from jets(item)
-    elif isinstance(tree, dict):
-        yield from jets(list(tree.values()))
 
 
 def belongs(x: Any, jet: Jet) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import torch
@@ -62,9 +63,9 @@ class Elementwise:
         return Series(coefficient)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Expansion:
-    """The Taylor coefficients of a function with its parameters; expansions of the same are equal."""
+    """The Taylor coefficients of a function with its parameters. Made by :func:`expansion`."""
 
     entry: Elementwise
     parameters: tuple[Any, ...] = ()
@@ -72,6 +73,14 @@ class Expansion:
 
     def __call__(self, x: Any, order: int) -> list[Value]:
         return self.entry.taylor(x, order, *self.parameters, **dict(self.options))
+
+
+@lru_cache(maxsize=4096)
+def expansion(
+    entry: Elementwise, parameters: tuple[Any, ...] = (), options: tuple[tuple[str, Any], ...] = ()
+) -> Expansion:
+    """The same one for the same function and parameters."""
+    return Expansion(entry, parameters, options)
 
 
 FUNCTIONS: dict[Any, Callable[..., Series]] = {}

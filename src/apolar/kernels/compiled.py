@@ -9,14 +9,13 @@ from __future__ import annotations
 import ctypes
 import threading
 from collections.abc import Callable
-from functools import lru_cache
 
 import torch
 from torch import Tensor
 
 from apolar.kernels import cpp, memory, native
 from apolar.kernels.composition import Composition
-from apolar.kernels.program import NotRecorded, Operand, Program
+from apolar.kernels.program import NotRecorded, Program
 from apolar.kernels.settings import current
 
 TYPES = {torch.float32: "float", torch.float64: "double"}
@@ -24,33 +23,43 @@ TYPES = {torch.float32: "float", torch.float64: "double"}
 WORK = 30_000
 """Entries in all calls after which a program is built; every call counts for some more, however small."""
 
+PARALLEL = 4096
+"""Entries from which on several threads are worth it."""
+
 PATIENCE = 7
 """Calls after which one waits for a program that is being built."""
 
 
 def forward(composition: Composition, *operands: Tensor) -> Tensor | None:
     """φ(g) for the stacked components of g, or None where the eager path is to be taken."""
-    if current.kernels == "eager" or not fit(*operands):
-        return None
-    kernel = _kernel(composition, "forward", operands[0].dtype)
-    return kernel(*operands)[0] if kernel.ready(operands[0].numel()) else None
+    kernel = _kernel(composition, composition.forward, operands)
+    return None if kernel is None else kernel(*operands)[0]
 
 
-def backward(composition: Composition, *operands: Tensor) -> tuple[Tensor, ...] | None:
+def backward(composition: Composition, *operands: Tensor) -> list[Tensor] | None:
     """The cotangents of the operands of g, given these and the cotangent of φ(g); or None."""
+    kernel = _kernel(composition, composition.backward, operands)
+    return None if kernel is None else kernel(*operands)
+
+
+def _kernel(composition: Composition, make: Callable[[], Program], operands: tuple[Tensor, ...]) -> Kernel | None:
+    """The program of the composition for these operands, if it is ready and they are fit for it."""
     if current.kernels == "eager" or not fit(*operands):
         return None
-    kernel = _kernel(composition, "backward", operands[0].dtype)
-    return kernel(*operands) if kernel.ready(operands[0].numel()) else None
+    first = operands[0]
+    key = make.__name__, first.dtype
+    kernel = composition.kernels.get(key)
+    if kernel is None:
+        kernel = composition.kernels.setdefault(key, Kernel(make, first.dtype))
+    return kernel if kernel.ready(first.numel()) else None
 
 
 def fit(*operands: Tensor) -> bool:
     """Whether these are plain tensors in memory, and nobody watches the operations on them."""
-    return (
-        all(type(x) is Tensor and x.dtype in TYPES and x.device.type == "cpu" for x in operands)
-        and not torch._C._are_functorch_transforms_active()
-        and not torch._C._len_torch_dispatch_stack()
-    )
+    for x in operands:
+        if type(x) is not Tensor or x.dtype not in TYPES or not x.is_cpu:
+            return False
+    return not (torch._C._are_functorch_transforms_active() or torch._C._len_torch_dispatch_stack())
 
 
 class Kernel:
@@ -58,8 +67,8 @@ class Kernel:
 
     def __init__(self, make: Callable[[], Program], dtype: torch.dtype) -> None:
         self.make, self.dtype = make, dtype
-        self.program: Program | None = None
         self.function: Callable[..., None] | None = None
+        self.outputs: list[tuple[int, bool]] = []
         self.work = self.calls = 0
         self.builder: threading.Thread | None = None
 
@@ -78,24 +87,23 @@ class Kernel:
             self.builder.join()
         return self.function is not None
 
-    def __call__(self, *operands: Tensor) -> tuple[Tensor, ...]:
+    def __call__(self, *operands: Tensor) -> list[Tensor]:
         """Run the program; the operands are stacked components in the order of its inputs."""
-        assert self.program is not None
         assert self.function is not None
-        tensors = [x.contiguous() for x in operands]
-        shape = tensors[0].shape[1:]
+        tensors = [x if x.is_contiguous() else x.contiguous() for x in operands]
+        first = tensors[0]
+        shape, entries = first.shape[1:], first.numel() // first.shape[0]
         columns = shape[-1] if shape else 1
-        rows = tensors[0][0].numel() // columns if columns else 0
-        parts = torch.get_num_threads() if tensors[0].numel() >= 8192 else 1
-        written = [self._empty(operand, tensors[0], parts) for operand, _ in self.program.outputs]
-        self.function(*(x.data_ptr() for x in (*tensors, *written)), rows, columns, parts)
-        return tuple(x.sum(0) if o.uniform else x for x, (o, _) in zip(written, self.program.outputs, strict=True))
-
-    def _empty(self, operand: Operand, like: Tensor, parts: int) -> Tensor:
-        count, shape = len(operand.components), like.shape[1:]
-        if operand.uniform:
-            return like.new_empty(parts, count, *(1 for _ in shape[:-1]), *shape[-1:])
-        return memory.empty((count, *shape), like)
+        parts = torch.get_num_threads() if entries >= PARALLEL else 1
+        written = [
+            first.new_empty(parts, count, *(1,) * (len(shape) - 1), columns)
+            if uniform
+            else memory.empty((count, *shape), first)
+            for count, uniform in self.outputs
+        ]
+        pointers = [x.data_ptr() for x in tensors] + [x.data_ptr() for x in written]
+        self.function(*pointers, entries // columns if columns else 0, columns, parts)
+        return [x.sum(0) if uniform else x for x, (_, uniform) in zip(written, self.outputs, strict=True)]
 
     def _build(self) -> None:
         try:
@@ -105,9 +113,5 @@ class Kernel:
             return
         function.argtypes = [ctypes.c_void_p] * (len(program.inputs) + len(program.outputs)) + [ctypes.c_long] * 3
         function.restype = None
-        self.program, self.function = program, function
-
-
-@lru_cache(maxsize=4096)
-def _kernel(composition: Composition, direction: str, dtype: torch.dtype) -> Kernel:
-    return Kernel(composition.forward if direction == "forward" else composition.backward, dtype)
+        self.outputs = [(len(operand.components), operand.uniform) for operand, _ in program.outputs]
+        self.function = function

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -15,24 +16,26 @@ from apolar.kernels.program import Operand, Program, Recorder, program
 from apolar.series import NUMBERS, dense, times
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Composition:
-    """φ(g) over an algebra.
+    """φ(g) over an algebra. Made by :func:`composition`.
 
     g is given by all of its components, stacked; or, where it is a linear map of the coordinates, by its value and by its
     tangents, the few components that are not zero and are the same for every row.
 
     Attributes:
         algebra: of g.
-        taylor: (x, order) ↦ φ(x), φ′(x), φ″(x)/2!, …; equal for the same function and parameters.
+        taylor: (x, order) ↦ φ(x), φ′(x), φ″(x)/2!, …
         tangents: which components the tangents are; None where all components are given.
         wanted: which components of φ(g) to compute; None for all.
+        kernels: the compiled programs, filled by kernels/compiled.py.
     """
 
     algebra: Algebra
     taylor: Callable[[Any, int], Sequence[Any]]
     tangents: tuple[int, ...] | None = None
     wanted: tuple[int, ...] | None = None
+    kernels: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     @property
     def results(self) -> tuple[int, ...]:
@@ -119,3 +122,14 @@ class Composition:
             for k in operand.components:
                 g[k] = recorder.emit("input", operand.name, k)
         return g
+
+
+@lru_cache(maxsize=4096)
+def composition(
+    algebra: Algebra,
+    taylor: Callable[[Any, int], Sequence[Any]],
+    tangents: tuple[int, ...] | None = None,
+    wanted: tuple[int, ...] | None = None,
+) -> Composition:
+    """The same one for the same arguments, since programs are kept with it."""
+    return Composition(algebra, taylor, tangents, wanted)

@@ -111,7 +111,8 @@ def _outer(rows: Tensor, weight: Tensor) -> Tensor:
 
 def _rows_times(x: Tensor, matrix: Tensor) -> Tensor:
     """x·M for a tensor of rows."""
-    if torch.is_grad_enabled() or not (compiled.fit(x, matrix) and x.dtype == matrix.dtype):
+    large = x.numel() * x.element_size() >= memory.SMALLEST
+    if not large or torch.is_grad_enabled() or not (compiled.fit(x, matrix) and x.dtype == matrix.dtype):
         return x @ matrix
     y = memory.empty((*x.shape[:-1], matrix.shape[1]), x)
     torch.mm(x.flatten(0, -2), matrix, out=y.view(-1, matrix.shape[1]))

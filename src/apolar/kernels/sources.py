@@ -17,11 +17,10 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.nn import Parameter
 
-from apolar.algebra import Algebra
 from apolar.errors import UnsupportedOperator
 from apolar.jet import Jet
 from apolar.kernels import reverse
-from apolar.kernels.composition import Composition
+from apolar.kernels.composition import Composition, composition
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +55,7 @@ class Uniform:
         return self.value.device
 
     @property
-    def operands(self) -> tuple[Tensor, Tensor]:
+    def operands(self) -> tuple[Tensor, ...]:
         """As a composition takes them."""
         return self.value.unsqueeze(0), self.tangents
 
@@ -126,12 +125,16 @@ def settle() -> None:
 class Composed(Pending):
     """φ(g)."""
 
-    def __init__(self, composition: Composition, *operands: Tensor) -> None:
+    def __init__(self, all_of: Composition, *operands: Tensor) -> None:
         super().__init__(operands[0], operands[0].shape[1:][-1:], *operands)
-        self.composition, self.operands = composition, operands
+        self.composition, self.operands = all_of, operands
 
     def compute(self, wanted: tuple[int, ...] | None) -> Tensor:
-        return reverse.composed(replace(self.composition, wanted=wanted), *self.operands)
+        whole = self.composition
+        return reverse.composed(
+            whole if wanted is None else composition(whole.algebra, whole.taylor, whole.tangents, wanted),
+            *self.operands,
+        )
 
 
 class ThinLayer(Pending):
@@ -147,14 +150,13 @@ class ThinLayer(Pending):
         return reverse.affine(self.inner.some(wanted), self.weight, self.bias, biased=wanted[0] == 0)
 
 
-def composed(algebra: Algebra, taylor: Callable[[Any, int], Sequence[Any]], g: Jet) -> Tensor | Composed:
+def composed(g: Jet, taylor: Callable[[Any, int], Sequence[Any]]) -> Tensor | Composed:
     """φ(g): now, or later where nothing stands in the way."""
     uniform = g.source if isinstance(g.source, Uniform) else None
     operands = (g.components,) if uniform is None else uniform.operands
-    composition = Composition(algebra, taylor, None if uniform is None else uniform.carried)
-    if all(postponable(x) for x in operands):
-        return Composed(composition, *operands)
-    return reverse.composed(composition, *operands)
+    tangents = None if uniform is None else uniform.carried
+    whole = composition(g.algebra, taylor, tangents)
+    return Composed(whole, *operands) if postponable(*operands) else reverse.composed(whole, *operands)
 
 
 def layer(x: Jet, weight: Tensor, bias: Tensor | None) -> Tensor | Uniform | ThinLayer:
@@ -162,11 +164,14 @@ def layer(x: Jet, weight: Tensor, bias: Tensor | None) -> Tensor | Uniform | Thi
     if isinstance(x.source, Uniform):
         return x.source.map(lambda v: F.linear(v, weight, bias), lambda v: F.linear(v, weight))
     thin = 4 * len(weight) <= weight.shape[1]
-    if thin and isinstance(x.source, Composed) and postponable(weight) and (bias is None or postponable(bias)):
+    if thin and isinstance(x.source, Composed) and postponable(*(p for p in (weight, bias) if p is not None)):
         return ThinLayer(x.source, weight, bias)
     return reverse.affine(x.components, weight, bias)
 
 
-def postponable(x: Tensor) -> bool:
-    """Whether it is a plain tensor outside of all transforms: what is computed later is the same."""
-    return type(x) in (Tensor, Parameter) and not x.is_inference() and not torch._C._are_functorch_transforms_active()
+def postponable(*tensors: Tensor) -> bool:
+    """Whether these are plain tensors outside of all transforms: what is computed later is the same."""
+    for x in tensors:
+        if type(x) not in (Tensor, Parameter) or x.is_inference():
+            return False
+    return not torch._C._are_functorch_transforms_active()

@@ -90,15 +90,16 @@ def elementwise(
     entry = series.Elementwise(found[0], derivative, formula)
 
     def elementwise_rule(jet: Jet, func: Any, x: Any, *parameters: Any, **options: Any) -> Jet:
-        if not belongs(x, jet) or any(True for _ in jets((parameters, options))):
+        if not belongs(x, jet) or next(jets((parameters, options)), None) is not None:
             raise unsupported(func, jet, "Only its first argument may depend on the coordinates.")
         if not (x.is_floating_point() or x.is_complex()):
             raise unsupported(func, jet, f"It needs a floating point tensor, got {x.dtype}.")
 
-        expansion = series.Expansion(entry, parameters, tuple(options.items()))
         if any(isinstance(p, Tensor) for p in (*parameters, *options.values())):
-            return jet.like(Composition(jet.algebra, expansion)(x.components))
-        return jet.like(sources.composed(jet.algebra, expansion, x))
+            return jet.like(
+                Composition(jet.algebra, series.Expansion(entry, parameters, tuple(options.items())))(x.components)
+            )
+        return jet.like(sources.composed(x, series.expansion(entry, parameters, tuple(options.items()))))
 
     _register(found, "elementwise", elementwise_rule)
     series.FUNCTIONS.update(dict.fromkeys(found, entry))
