@@ -246,6 +246,7 @@ BUILT_IN: dict[type[ApolarError], type[Exception]] = {
     errors.DetachedError: RuntimeError,
     errors.GraphError: RuntimeError,
     errors.SettingError: ValueError,
+    errors.CaptureError: RuntimeError,
     errors.RowCouplingError: RuntimeError,
     errors.UnsupportedOperator: NotImplementedError,
     errors.SingularPoint: ArithmeticError,

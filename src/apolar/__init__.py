@@ -2,8 +2,10 @@
 
 from apolar.algebra import Algebra, algebra
 from apolar.check import Check, check
+from apolar.compile import Compiled, compile
 from apolar.errors import (
     ApolarError,
+    CaptureError,
     CoordinateError,
     DetachedError,
     DtypeError,

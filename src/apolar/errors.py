@@ -59,3 +59,7 @@ class VerificationError(ApolarError, AssertionError):
 
 class SettingError(ApolarError, ValueError):
     """A setting that does not exist."""
+
+
+class CaptureError(ApolarError, RuntimeError):
+    """A function cannot be captured as a list of operations."""

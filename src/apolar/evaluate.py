@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from numbers import Real
 from typing import Any
 
@@ -25,7 +25,7 @@ from apolar.errors import (
     ShapeError,
 )
 from apolar.finite import checked
-from apolar.jet import Jet, Level, new_level, refusal
+from apolar.jet import Jet, Level, compiling, new_level, refusal
 from apolar.kernels.sources import Uniform, postponable
 from apolar.operators import Coordinates, Operator
 
@@ -264,11 +264,7 @@ def _broadcast(tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
 
 def watched(*tensors: Any) -> bool:
     """Whether values may be looked at: not inside of jets, torch.func or a compiler."""
-    return not (
-        any(isinstance(x, Jet) for x in tensors)
-        or torch._C._are_functorch_transforms_active()
-        or torch.compiler.is_compiling()
-    )
+    return not (any(isinstance(x, Jet) for x in tensors) or torch._C._are_functorch_transforms_active() or compiling())
 
 
 def _axes(points: Sequence[Tensor], coordinates: Coordinates) -> list[list[Tensor | None]]:
@@ -349,7 +345,12 @@ def check_rows(f: Callable[..., Any], points: Sequence[Tensor], output: Any, bat
 
 
 def _modes(f: Any) -> tuple[bool, ...]:
-    """Which modules that f can reach by itself, its closure, its arguments or its globals are in training mode."""
+    """Which modules that f can reach are in training mode."""
+    return tuple(getattr(m, "training", False) for m in reachable_modules(f))
+
+
+def reachable_modules(f: Any) -> Iterator[torch.nn.Module]:
+    """Modules that f is or holds by its closure, its arguments or its globals, with all that they consist of."""
     held = [f, getattr(f, "__self__", None), *getattr(f, "args", ()), *(getattr(f, "keywords", None) or {}).values()]
     code = getattr(f, "__code__", None)
     if code is not None:
@@ -359,7 +360,7 @@ def _modes(f: Any) -> tuple[bool, ...]:
                 held.append(cell.cell_contents)
             except ValueError:
                 continue
-    return tuple(getattr(m, "training", False) for h in held if isinstance(h, torch.nn.Module) for m in h.modules())
+    return (m for h in held if isinstance(h, torch.nn.Module) for m in h.modules())
 
 
 def _rows_depend(f: Callable[..., Any], points: Sequence[Tensor], batch: tuple[int, ...]) -> bool:

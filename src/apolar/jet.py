@@ -237,9 +237,18 @@ def anywhere(condition: Tensor) -> bool:
     return bool(torch.func.debug_unwrap(condition, recurse=True).any())
 
 
+capturing: ContextVar[bool] = ContextVar("capturing", default=False)
+"""Whether operations are being recorded, so that no value may decide which they are."""
+
+
+def compiling() -> bool:
+    """Whether a compiler or a recorder looks on."""
+    return torch.compiler.is_compiling() or capturing.get()
+
+
 def visible() -> bool:
     """Whether values may decide what is refused: not under a compiler, nor under vmap."""
-    if torch.compiler.is_compiling():
+    if compiling():
         return False
     functorch = torch._C._functorch
     return all(level.key() != functorch.TransformType.Vmap for level in functorch.get_interpreter_stack() or [])

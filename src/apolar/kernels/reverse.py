@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.autograd import forward_ad
 
 from apolar.jet import Jet
-from apolar.kernels import compiled, eager, memory
+from apolar.kernels import compiled, eager, memory, operations
 from apolar.kernels.composition import Composition
 
 
@@ -36,27 +36,20 @@ class Compose(torch.autograd.Function):
     def forward(ctx: Any, composition: Composition, *operands: Tensor) -> Tensor:
         ctx.save_for_backward(*operands)
         ctx.composition = composition
-        return compose(composition, *operands)
+        return operations.compose(composition, *operands)
 
     @staticmethod
     def backward(ctx: Any, cotangent: Tensor) -> tuple[Tensor | None, ...]:
         operands = (*ctx.saved_tensors, cotangent)
-        found = None if torch.is_grad_enabled() else compiled.backward(ctx.composition, *operands)
-        if found is None:
-            with torch._C._EnableTorchFunction():  # series need it, and gradients of a subclass of Tensor switch it off
-                found = ctx.composition.pull_back(*operands)
-        return None, *found
-
-
-def compose(composition: Composition, *operands: Tensor) -> Tensor:
-    """φ(g), recorded by nobody."""
-    found = compiled.forward(composition, *operands)
-    return composition(*operands) if found is None else found
+        with torch._C._EnableTorchFunction():  # series need it, and gradients of a subclass of Tensor switch it off
+            if torch.is_grad_enabled():
+                return None, *ctx.composition.pull_back(*operands)
+            return None, *operations.pull_back(ctx.composition, *operands)
 
 
 def composed(composition: Composition, *operands: Tensor) -> Tensor:
     """φ(g), recorded by reverse mode where it watches."""
-    return Compose.apply(composition, *operands) if applies(*operands) else compose(composition, *operands)
+    return Compose.apply(composition, *operands) if applies(*operands) else operations.compose(composition, *operands)
 
 
 class Affine(torch.autograd.Function):
@@ -66,7 +59,7 @@ class Affine(torch.autograd.Function):
     def forward(ctx: Any, components: Tensor, weight: Tensor, bias: Tensor | None, biased: bool) -> Tensor:
         ctx.save_for_backward(components, weight)
         ctx.biased = biased
-        y = _rows_times(components, weight.mT)
+        y = rows_times(components, weight.mT)
         return _biased(y, bias) if bias is not None and biased else y
 
     @staticmethod
@@ -106,10 +99,10 @@ def _product(a: Tensor, b: Tensor) -> Tensor:
 
 def _outer(rows: Tensor, weight: Tensor) -> Tensor:
     """rows·W, which for a single output is faster entry by entry."""
-    return rows * weight if len(weight) == 1 else _rows_times(rows, weight)
+    return rows * weight if len(weight) == 1 else rows_times(rows, weight)
 
 
-def _rows_times(x: Tensor, matrix: Tensor) -> Tensor:
+def rows_times(x: Tensor, matrix: Tensor) -> Tensor:
     """x·M for a tensor of rows."""
     large = x.numel() * x.element_size() >= memory.SMALLEST
     if not large or torch.is_grad_enabled() or not (compiled.fit(x, matrix) and x.dtype == matrix.dtype):
