@@ -6,7 +6,6 @@ WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-BENCHMARKS := $(sort $(wildcard benchmarks/[a-z]*.py))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -29,8 +28,8 @@ check: $(VENV)/.dev ## lint, formatting, types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy src
 
-bench: $(VENV)/.bench ## run every benchmark in turn
-	@set -e; for file in $(BENCHMARKS); do echo "== $$file"; $(BIN)/python "$$file"; done
+bench: $(VENV)/.bench ## run every benchmark in turn, about an hour
+	$(BIN)/python -m benchmarks $(ARGS)
 
 docs: $(VENV)/.docs ## build the documentation into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict

@@ -133,7 +133,8 @@ class Replay(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *cotangents: Tensor) -> tuple[Tensor | None, ...]:
-        tensors, read = ctx.saved_tensors[: ctx.count], ctx.saved_tensors[ctx.count :]
+        saved = ctx.saved_tensors
+        tensors, read = saved[: ctx.count], saved[ctx.count :]
         if torch.is_grad_enabled():
             return None, None, *_differentiated(ctx.step, ctx.leaves, tensors, cotangents)
         return None, None, *ctx.step.capture.backward(*read, *(w.contiguous() for w in cotangents))

@@ -49,7 +49,9 @@ def new_level() -> Level:
 
 
 class Source(Protocol):
-    """Components that are not stacked yet: they have the shape, dtype and device of one component."""
+    """Components that are not stacked yet: they have the shape, dtype and device of one component, and know their jet."""
+
+    owner: Callable[[], Any]
 
     @property
     def shape(self) -> Sequence[int]: ...
@@ -103,6 +105,8 @@ class Jet(torch.Tensor):
         jet = Tensor._make_wrapper_subclass(cls, shape, dtype=components.dtype, device=components.device)
         torch._C._set_throw_on_mutable_data_ptr(jet)  # an error for C++ that looks for memory where there is none
         jet._stacked, jet.source = stacked, source
+        if source is not None:
+            source.owner = weakref.ref(jet)
         jet.algebra, jet.level = algebra, level
         jet.recorded, jet.checked = recorded, checked
         return jet

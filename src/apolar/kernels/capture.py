@@ -18,7 +18,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from apolar.errors import CaptureError
 from apolar.jet import capturing, user_line
-from apolar.kernels import operations, reverse
+from apolar.kernels import operations
+from apolar.kernels.chain import rows_times
 
 Pass = Callable[..., Any]
 
@@ -117,14 +118,8 @@ def _divided(traced: GraphModule, inputs: int, results: int) -> Capture:
 ALIASES = {torch.ops.aten.detach.default, torch.ops.aten.alias.default, torch.ops.aten.lift_fresh.default}
 """Operators without effect where nothing is differentiated."""
 
-REPLACED: dict[Any, Callable[..., Any]] = {torch.ops.aten.mm.default: reverse.rows_times}
+REPLACED: dict[Any, Callable[..., Any]] = {torch.ops.aten.mm.default: rows_times}
 """What runs in place of a recorded operator."""
-
-COMPOSITIONS: dict[Any, Callable[..., Any]] = {
-    torch.ops.apolar.compose.default: operations.compose,
-    torch.ops.apolar.pull_back.default: operations.pull_back,
-}
-"""What runs in place of a recorded composition."""
 
 
 def _written(traced: GraphModule, nodes: Sequence[Node], given: Sequence[Node], returned: Sequence[Any]) -> Pass:
@@ -162,13 +157,13 @@ def _written(traced: GraphModule, nodes: Sequence[Node], given: Sequence[Node], 
 
 
 def _call(node: Node) -> tuple[Any, tuple[Any, ...]]:
-    """What to call, with compositions in the place of their numbers."""
-    if node.target in COMPOSITIONS:
-        operands: Any
-        number: Any
-        operands, number = node.args
-        return COMPOSITIONS[node.target], (operations.numbered(number), *operands)
-    return REPLACED.get(node.target, node.target), node.args
+    """What to call with which arguments; for chains, the chains themselves."""
+    args: Any = node.args
+    if node.target is torch.ops.apolar.run.default:
+        return operations.run_again, (operations.numbered(args[-1]), *args[:-1])
+    if node.target is torch.ops.apolar.pull_back.default:
+        return operations.pull_back_again, (operations.numbered(args[-1]), *args[:-1])
+    return REPLACED.get(node.target, node.target), args
 
 
 def _needed(nodes: Sequence[Node], returned: Sequence[Any]) -> list[Node]:

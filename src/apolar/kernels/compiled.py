@@ -1,4 +1,4 @@
-"""Compositions run by compiled programs: which calls are fit for it, and when a program is built.
+"""Compositions run by compiled programs: which calls are fit for it, by which back end, and when a program is built.
 
 A program is built in the background once it has been called often enough to be worth it; until then, and where there is no
 compiler, the caller takes the eager path.
@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import ctypes
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
-from apolar.kernels import cpp, memory, native
+from apolar.kernels import cpp, memory, native, triton
 from apolar.kernels.composition import Composition
-from apolar.kernels.program import NotRecorded, Program
+from apolar.kernels.program import Program
 from apolar.kernels.settings import current
 
 TYPES = {torch.float32: "float", torch.float64: "double"}
@@ -30,16 +31,16 @@ PATIENCE = 7
 """Calls after which one waits for a program that is being built."""
 
 
-def forward(composition: Composition, *operands: Tensor) -> Tensor | None:
-    """φ(g) for the stacked components of g, or None where the eager path is to be taken."""
+def compose(composition: Composition, *operands: Tensor) -> Tensor:
+    """φ(g)."""
     kernel = _kernel(composition, composition.forward, operands)
-    return None if kernel is None else kernel(*operands)[0]
+    return composition(*operands) if kernel is None else kernel(*operands)[0]
 
 
-def backward(composition: Composition, *operands: Tensor) -> list[Tensor] | None:
-    """The cotangents of the operands of g, given these and the cotangent of φ(g); or None."""
-    kernel = _kernel(composition, composition.backward, operands)
-    return None if kernel is None else kernel(*operands)
+def pull_back(composition: Composition, *operands: Tensor) -> Sequence[Tensor]:
+    """The cotangents of the operands of g, given these and the cotangent of φ(g)."""
+    kernel = None if torch.is_grad_enabled() else _kernel(composition, composition.backward, operands)
+    return composition.pull_back(*operands) if kernel is None else kernel(*operands)
 
 
 def _kernel(composition: Composition, make: Callable[[], Program], operands: tuple[Tensor, ...]) -> Kernel | None:
@@ -47,27 +48,61 @@ def _kernel(composition: Composition, make: Callable[[], Program], operands: tup
     if current.kernels == "eager" or not fit(*operands):
         return None
     first = operands[0]
-    key = make.__name__, first.dtype
+    key = make.__name__, first.dtype, first.device.type
     kernel = composition.kernels.get(key)
     if kernel is None:
-        kernel = composition.kernels.setdefault(key, Kernel(make, first.dtype))
+        kernel = composition.kernels.setdefault(key, Kernel(make, first))
     return kernel if kernel.ready(first.numel()) else None
 
 
 def fit(*operands: Tensor) -> bool:
-    """Whether these are plain tensors in memory, and nobody watches the operations on them."""
+    """Whether these are plain tensors on one device that has a back end, and nobody watches the operations on them."""
+    device = operands[0].device
     for x in operands:
-        if type(x) is not Tensor or x.dtype not in TYPES or not x.is_cpu:
+        if type(x) is not Tensor or x.dtype not in TYPES or x.device != device:
             return False
-    return not (torch._C._are_functorch_transforms_active() or torch._C._len_torch_dispatch_stack())
+        if x.is_neg() or not torch._C._has_storage(x):  # a sign or a batch that memory does not show
+            return False
+    return device.type in BACK_ENDS and not (
+        torch._C._are_functorch_transforms_active()
+        or torch._C._len_torch_dispatch_stack()
+        or forward_ad._current_level >= 0
+        or torch._C._get_tracing_state() is not None
+    )
+
+
+class Native:
+    """A program as a C++ function of this process."""
+
+    def __init__(self, program: Program, like: Tensor, rows: int, columns: int) -> None:
+        self.function = native.library(cpp.source("kernel", program, TYPES[like.dtype])).kernel
+        self.function.argtypes = [ctypes.c_void_p] * (len(program.inputs) + len(program.outputs)) + [ctypes.c_long] * 3
+        self.function.restype = None
+
+    def parts(self, rows: int, columns: int) -> int:
+        """How many parts the rows are cut into."""
+        return torch.get_num_threads() if rows * columns >= PARALLEL else 1
+
+    def __call__(self, *tensors: Tensor, rows: int, columns: int, parts: int) -> None:
+        """Run it on the inputs and the outputs in their order."""
+        self.function(*(x.data_ptr() for x in tensors), rows, columns, parts)
+
+
+BACK_ENDS: dict[str, type[Native] | type[triton.Function]] = {"cpu": Native, "cuda": triton.Function}
+"""What makes a function of a program, by the type of device."""
 
 
 class Kernel:
-    """A program that becomes a function of this process when it is worth it."""
+    """A program that becomes a function when it is worth it.
 
-    def __init__(self, make: Callable[[], Program], dtype: torch.dtype) -> None:
-        self.make, self.dtype = make, dtype
-        self.function: Callable[..., None] | None = None
+    Args:
+        make: makes the program.
+        first: the first of the operands of the first call.
+    """
+
+    def __init__(self, make: Callable[[], Program], first: Tensor) -> None:
+        self.make, self.like, self.layout = make, first.new_empty(0), _layout(first)
+        self.function: Native | triton.Function | None = None
         self.outputs: list[tuple[int, bool]] = []
         self.work = self.calls = 0
         self.builder: threading.Thread | None = None
@@ -80,8 +115,12 @@ class Kernel:
             self.work += entries + WORK // 100
             if self.work < WORK and current.kernels == "auto":
                 return False
-            self.builder = threading.Thread(target=self._build, name="apolar-kernels", daemon=True)
-            self.builder.start()
+            builder = threading.Thread(target=self._build, name="apolar-kernels", daemon=True)
+            try:
+                builder.start()
+            except RuntimeError:  # there are too many, or the interpreter ends
+                return False
+            self.builder = builder  # started: another thread may join it at once
         self.calls += 1
         if current.kernels == "compiled" or self.calls >= PATIENCE:
             self.builder.join()
@@ -92,26 +131,29 @@ class Kernel:
         assert self.function is not None
         tensors = [x if x.is_contiguous() else x.contiguous() for x in operands]
         first = tensors[0]
-        shape, entries = first.shape[1:], first.numel() // first.shape[0]
-        columns = shape[-1] if shape else 1
-        parts = torch.get_num_threads() if entries >= PARALLEL else 1
+        shape, (rows, columns) = first.shape[1:], _layout(first)
+        parts = self.function.parts(rows, columns)
         written = [
             first.new_empty(parts, count, *(1,) * (len(shape) - 1), columns)
             if uniform
             else memory.empty((count, *shape), first)
             for count, uniform in self.outputs
         ]
-        pointers = [x.data_ptr() for x in tensors] + [x.data_ptr() for x in written]
-        self.function(*pointers, entries // columns if columns else 0, columns, parts)
+        self.function(*tensors, *written, rows=rows, columns=columns, parts=parts)
         return [x.sum(0) if uniform else x for x, (_, uniform) in zip(written, self.outputs, strict=True)]
 
     def _build(self) -> None:
         try:
             program = self.make()
-            function = native.library(cpp.source("kernel", program, TYPES[self.dtype])).kernel
-        except (NotRecorded, native.CompilerError):
+            function = BACK_ENDS[self.like.device.type](program, self.like, *self.layout)
+        except Exception:  # not recorded, no compiler, a full disk: nobody waits for an error here, and the eager path is there
             return
-        function.argtypes = [ctypes.c_void_p] * (len(program.inputs) + len(program.outputs)) + [ctypes.c_long] * 3
-        function.restype = None
         self.outputs = [(len(operand.components), operand.uniform) for operand, _ in program.outputs]
         self.function = function
+
+
+def _layout(x: Tensor) -> tuple[int, int]:
+    """The rows and columns of a component."""
+    columns = x.shape[-1] if x.dim() > 1 else 1
+    entries = x.numel() // x.shape[0]
+    return entries // columns if columns else 0, columns

@@ -48,7 +48,12 @@ def empty(shape: Sequence[int], like: Tensor) -> Tensor:
     size = prod(shape)
     if size * like.element_size() < SMALLEST or like.device.type != "cpu":
         return like.new_empty(shape)
-    return torch.from_numpy(_array(size, like.dtype)).view(*shape)
+    return shaped(torch.from_numpy(_array(size, like.dtype)), shape)
+
+
+def shaped(x: Tensor, shape: Sequence[int]) -> Tensor:
+    """The same entries in another shape, and no view: autograd lets results be written to, but not views that it is given."""
+    return torch.ops.aten._unsafe_view(x, shape)  # type: ignore[no-any-return]
 
 
 def _array(size: int, dtype: torch.dtype) -> Any:

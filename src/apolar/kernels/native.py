@@ -42,7 +42,7 @@ def library(source: str) -> ctypes.CDLL:
         CompilerError: it cannot be compiled or loaded.
     """
     command = _command()
-    key = hashlib.sha256("\0".join((*command, _target(), source)).encode()).hexdigest()[:32]
+    key = hashlib.sha256("\0".join((*command, *_threads(), _target(), source)).encode()).hexdigest()[:32]
     path = folder() / f"{key}.so"
     try:
         if not path.exists():

@@ -1,58 +1,74 @@
-"""Compositions and their adjoints, run by whatever is there for them; a tracer sees each as one operator of torch."""
+"""Chains as operators of torch: what records operations sees each as one."""
 
 from __future__ import annotations
 
 import weakref
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
 
 from apolar.jet import capturing
-from apolar.kernels import compiled
-from apolar.kernels.composition import Composition
+from apolar.kernels.chain import Chain
 
-_numbered: weakref.WeakValueDictionary[int, Composition] = weakref.WeakValueDictionary()
-
-
-def compose(composition: Composition, *operands: Tensor) -> Tensor:
-    """φ(g)."""
-    if capturing.get():
-        return torch.ops.apolar.compose(list(operands), _number(composition))
-    found = compiled.forward(composition, *operands)
-    return composition(*operands) if found is None else found
+_numbered: weakref.WeakValueDictionary[int, Chain] = weakref.WeakValueDictionary()
 
 
-def pull_back(composition: Composition, *operands: Tensor) -> list[Tensor]:
-    """The cotangents of the operands of g, given these and the cotangent of φ(g); not to be differentiated again."""
-    if capturing.get():
-        return torch.ops.apolar.pull_back(list(operands), _number(composition))
-    found = compiled.backward(composition, *operands)
-    return list(composition.pull_back(*operands)) if found is None else found
+def run(chain: Chain, tensors: Sequence[Tensor], keep: bool) -> list[Tensor]:
+    """The result, and what the backward pass reads where that is to be kept."""
+    if not capturing.get():
+        return chain(*tensors, keep=keep)
+    _numbered[id(chain)] = chain
+    found: list[Tensor] = torch.ops.apolar.run(list(tensors), keep, id(chain))
+    return found
 
 
-def numbered(number: int) -> Composition:
-    """The composition that a recorded operator stands for."""
+def pull_back(
+    chain: Chain, needed: Sequence[bool], tensors: Sequence[Tensor], kept: Sequence[Tensor], cotangent: Tensor
+) -> list[Tensor | None]:
+    """The cotangents of the tensors that need one."""
+    if not capturing.get():
+        return chain.pull_back(needed, tensors, kept, cotangent)
+    found = iter(torch.ops.apolar.pull_back(list(needed), list(tensors), list(kept), cotangent, id(chain)))
+    return [next(found) if n else None for n in needed]
+
+
+def numbered(number: int) -> Chain:
+    """The chain that a recorded operator stands for."""
     return _numbered[number]
 
 
-def _number(composition: Composition) -> int:
-    _numbered[id(composition)] = composition
-    return id(composition)
+def run_again(chain: Chain, tensors: Sequence[Tensor], keep: bool) -> list[Tensor]:
+    """What a recorded operator does."""
+    return chain(*tensors, keep=keep)
 
 
-@torch.library.custom_op("apolar::compose", mutates_args=())
-def _compose(operands: list[Tensor], composition: int) -> Tensor:
-    token = capturing.set(False)
-    try:
-        return compose(numbered(composition), *operands)
-    finally:
-        capturing.reset(token)
+def pull_back_again(
+    chain: Chain, needed: Sequence[bool], tensors: Sequence[Tensor], kept: Sequence[Tensor], cotangent: Tensor
+) -> list[Tensor]:
+    """What a recorded operator does: the cotangents without those that nobody needs."""
+    return [w for w in chain.pull_back(needed, tensors, kept, cotangent) if w is not None]
+
+
+@torch.library.custom_op("apolar::run", mutates_args=())
+def _run(tensors: list[Tensor], keep: bool, number: int) -> list[Tensor]:
+    with _unrecorded():
+        return numbered(number)(*tensors, keep=keep)
 
 
 @torch.library.custom_op("apolar::pull_back", mutates_args=())
-def _pull_back(operands: list[Tensor], composition: int) -> list[Tensor]:
+def _pull_back(
+    needed: list[bool], tensors: list[Tensor], kept: list[Tensor], cotangent: Tensor, number: int
+) -> list[Tensor]:
+    with _unrecorded():
+        return pull_back_again(numbered(number), needed, tensors, kept, cotangent)
+
+
+@contextmanager
+def _unrecorded() -> Iterator[None]:
     token = capturing.set(False)
     try:
-        return pull_back(numbered(composition), *operands)
+        yield
     finally:
         capturing.reset(token)

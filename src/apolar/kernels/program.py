@@ -31,19 +31,19 @@ class Recorder:
         """The result of an operation of ``OPERATIONS``."""
         key = (operation, *arguments)
         if key not in self.symbols:
-            self.symbols[key] = Symbol(self, operation, arguments)
+            self.symbols[key] = Symbol(self, operation, arguments, len(self.symbols))
         return self.symbols[key]
 
 
 class Symbol:
     """A scalar of a program."""
 
-    __slots__ = ("arguments", "operation", "recorder")
+    __slots__ = ("arguments", "number", "operation", "recorder")
     dtype = torch.float32
     """Stands for the floating-point type of the program, where eager code converts a condition to it."""
 
-    def __init__(self, recorder: Recorder, operation: str, arguments: tuple[Argument, ...]) -> None:
-        self.recorder, self.operation, self.arguments = recorder, operation, arguments
+    def __init__(self, recorder: Recorder, operation: str, arguments: tuple[Argument, ...], number: int) -> None:
+        self.recorder, self.operation, self.arguments, self.number = recorder, operation, arguments, number
 
     @classmethod
     def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -102,8 +102,8 @@ def _is(x: Argument, number: float) -> bool:
 
 
 def _ordered(x: Symbol, y: Argument) -> tuple[Argument, Argument]:
-    """A product's factors in one order, so that x·y and y·x are the same."""
-    return (x, y) if not isinstance(y, Symbol) or id(x) <= id(y) else (y, x)
+    """A product's factors in the order in which they were made, so that x·y and y·x are the same, in every process."""
+    return (x, y) if not isinstance(y, Symbol) or x.number <= y.number else (y, x)
 
 
 # ----------------------------------------------------------------------------------------------------------- programs
@@ -205,7 +205,7 @@ def _power(x: Any, p: float) -> Any:
     if p != whole:
         return torch.sqrt(x) * _power(x, whole) if whole else torch.sqrt(x)
     if not half:
-        return x if odd else _where(x != x, x, 1.0)
+        return x if odd else 1.0
     square = _power(x, half)
     return square * square * x if odd else square * square
 

@@ -6,11 +6,13 @@ behind it wait until it is known which of their components are read.
 
 from __future__ import annotations
 
+import itertools
+import threading
 import weakref
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 import torch.nn.functional as F
@@ -20,10 +22,11 @@ from torch.nn import Parameter
 from apolar.errors import UnsupportedOperator
 from apolar.jet import Jet
 from apolar.kernels import reverse
-from apolar.kernels.composition import Composition, composition
+from apolar.kernels.chain import Affine, Link, chain
+from apolar.kernels.composition import composition
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Uniform:
     """The components of a linear map of the coordinates.
 
@@ -32,12 +35,14 @@ class Uniform:
         tangents: ``(s, 1, ..., 1, k)``, the same for every row.
         carried: which components the tangents are; the others are zero.
         size: how many components there are.
+        owner: the jet of these components, for as long as there is one.
     """
 
     value: Tensor
     tangents: Tensor
     carried: tuple[int, ...]
     size: int
+    owner: Callable[[], Any] = lambda: None
 
     @property
     def shape(self) -> torch.Size:
@@ -76,102 +81,150 @@ class Uniform:
         return self.stacked()[list(wanted)]
 
 
-class Pending(ABC):
-    """Components that are computed when they are asked for, as they would have been at first.
+class Stacked:
+    """Components that are there."""
+
+    def __init__(self, components: Tensor) -> None:
+        self.operands = (components,)
+        self.shape, self.dtype, self.device = components.shape[1:], components.dtype, components.device
+
+    def some(self, wanted: tuple[int, ...]) -> Tensor:
+        """Only these components."""
+        return self.operands[0][list(wanted)]
+
+
+class Pending:
+    """A link behind a source, computed when its components are asked for, as it would have been at first.
 
     Attributes:
         shape, dtype, device: those of one component.
+        inner: what the link is applied to.
+        link: a composition, or a layer with its weight and its bias as parameters.
+        owner: the jet of these components, for as long as there is one.
+        followers: how many links wait for this one.
     """
 
-    def __init__(self, like: Tensor, columns: Sequence[int], *read: Tensor) -> None:
-        self.shape, self.dtype, self.device = (*like.shape[1:-1], *columns), like.dtype, like.device
-        self.recorded = torch.is_grad_enabled()
-        self.read = [(x, x._version) for x in read]
+    def __init__(self, inner: Source, link: Link, *parameters: Tensor) -> None:
+        self.shape: Sequence[int] = (*inner.shape[:-1], len(parameters[0])) if parameters else inner.shape
+        self.dtype: torch.dtype = inner.dtype
+        self.device: torch.device = inner.device
+        self.inner, self.link, self.parameters = inner, link, parameters
+        self.recorded, self.versions = torch.is_grad_enabled(), [x._version for x in parameters]
         self.known: Tensor | None = None
-        _pending.add(self)
+        self.owner: Callable[[], Any] = lambda: None
+        self.followers, self.number = 0, next(_numbers)
+        if isinstance(inner, Pending):
+            inner.followers += 1
+        _waiting.links.add(self)
+
+    @property
+    def operands(self) -> tuple[Tensor, ...]:
+        """All components."""
+        return (self.stacked(),)
 
     def stacked(self) -> Tensor:
         """All components."""
         if self.known is None:
-            self.known = self._settled(None)
+            self.known = self._computed(None)
         return self.known
 
     def some(self, wanted: tuple[int, ...]) -> Tensor:
         """Only these components."""
-        return self._settled(wanted) if self.known is None else self.known[list(wanted)]
+        return self._computed(wanted) if self.known is None else self.known[list(wanted)]
 
-    def _settled(self, wanted: tuple[int, ...] | None) -> Tensor:
-        if any(x._version != version for x, version in self.read):
-            raise UnsupportedOperator(
-                "a tensor was changed in place by a function that is unknown here: change parameters outside of the function."
-            )
-        with torch.set_grad_enabled(self.recorded):
-            return self.compute(wanted)
+    def _computed(self, wanted: tuple[int, ...] | None) -> Tensor:
+        """Together with the links before it that nobody else can ask for. A layer needs the components that are wanted of
+        it, a composition needs all."""
+        links: list[Link] = []
+        parameters: list[Tensor] = []
+        source: Source = self
+        while isinstance(source, Pending) and (source is self or source._passed_through(self.recorded)):
+            source._check()
+            links.insert(0, _only(source.link, wanted))
+            parameters[:0] = source.parameters
+            wanted = wanted if isinstance(source.link, Affine) else None
+            source = source.inner
+        operands = source.operands if wanted is None else (source.some(wanted),)
+        with torch.set_grad_enabled(self.recorded), _full_precision(self.device.type):
+            return reverse.run(chain(*links), *operands, *parameters)
 
-    @abstractmethod
-    def compute(self, wanted: tuple[int, ...] | None) -> Tensor:
-        """These components, or all."""
+    def _passed_through(self, recorded: bool) -> bool:
+        return self.known is None and self.owner() is None and self.followers == 1 and self.recorded is recorded
+
+    def _check(self) -> None:
+        if [x._version for x in self.parameters] != self.versions:
+            raise UnsupportedOperator("a parameter was changed in place while the function runs: change it outside.")
 
 
-_pending: weakref.WeakSet[Pending] = weakref.WeakSet()
+Source: TypeAlias = "Stacked | Uniform | Pending"
+
+_numbers = itertools.count()
+
+
+class Waiting(threading.local):
+    """The links that are pending in a thread."""
+
+    def __init__(self) -> None:
+        self.links: weakref.WeakSet[Pending] = weakref.WeakSet()
+
+
+_waiting = Waiting()
 
 
 def settle() -> None:
-    """Compute what is pending: memory is about to be written to."""
-    for source in list(_pending):
+    """Compute what is pending, in its order: memory is about to be written to."""
+    for source in sorted(_waiting.links, key=lambda s: s.number):
         source.stacked()
 
 
-class Composed(Pending):
-    """φ(g)."""
-
-    def __init__(self, all_of: Composition, *operands: Tensor) -> None:
-        super().__init__(operands[0], operands[0].shape[1:][-1:], *operands)
-        self.composition, self.operands = all_of, operands
-
-    def compute(self, wanted: tuple[int, ...] | None) -> Tensor:
-        whole = self.composition
-        return reverse.composed(
-            whole if wanted is None else composition(whole.algebra, whole.taylor, whole.tangents, wanted),
-            *self.operands,
-        )
+def _full_precision(device: str) -> AbstractContextManager[Any]:
+    return torch.autocast(device, enabled=False) if torch.is_autocast_enabled(device) else nullcontext()
 
 
-class ThinLayer(Pending):
-    """φ(g) Wᵀ + b, with fewer columns than φ(g)."""
-
-    def __init__(self, inner: Composed, weight: Tensor, bias: Tensor | None) -> None:
-        super().__init__(inner.operands[0], weight.shape[:1], *(x for x in (weight, bias) if x is not None))
-        self.inner, self.weight, self.bias = inner, weight, bias
-
-    def compute(self, wanted: tuple[int, ...] | None) -> Tensor:
-        if wanted is None:
-            return reverse.affine(self.inner.stacked(), self.weight, self.bias)
-        return reverse.affine(self.inner.some(wanted), self.weight, self.bias, biased=wanted[0] == 0)
+def _only(link: Link, wanted: tuple[int, ...] | None) -> Link:
+    """The link for some of its results."""
+    if wanted is None:
+        return link
+    if isinstance(link, Affine):
+        return Affine(link.bias, wanted[0] == 0)
+    return composition(link.algebra, link.taylor, link.tangents, wanted)
 
 
-def composed(g: Jet, taylor: Callable[[Any, int], Sequence[Any]]) -> Tensor | Composed:
+def composed(g: Jet, taylor: Callable[[Any, int], Sequence[Any]]) -> Tensor | Pending:
     """φ(g): now, or later where nothing stands in the way."""
-    uniform = g.source if isinstance(g.source, Uniform) else None
-    operands = (g.components,) if uniform is None else uniform.operands
-    tangents = None if uniform is None else uniform.carried
-    whole = composition(g.algebra, taylor, tangents)
-    return Composed(whole, *operands) if postponable(*operands) else reverse.composed(whole, *operands)
+    source = _source(g)
+    link = composition(g.algebra, taylor, source.carried if isinstance(source, Uniform) else None)
+    if isinstance(source, Stacked) and not postponable(*source.operands):
+        return reverse.run(chain(link), *source.operands)
+    return Pending(source, link)
 
 
-def layer(x: Jet, weight: Tensor, bias: Tensor | None) -> Tensor | Uniform | ThinLayer:
+def layer(x: Jet, weight: Tensor, bias: Tensor | None) -> Tensor | Pending | Uniform:
     """x Wᵀ + b."""
-    if isinstance(x.source, Uniform):
-        return x.source.map(lambda v: F.linear(v, weight, bias), lambda v: F.linear(v, weight))
-    thin = 4 * len(weight) <= weight.shape[1]
-    if thin and isinstance(x.source, Composed) and postponable(*(p for p in (weight, bias) if p is not None)):
-        return ThinLayer(x.source, weight, bias)
-    return reverse.affine(x.components, weight, bias)
+    source, parameters = _source(x), (weight,) if bias is None else (weight, bias)
+    if isinstance(source, Uniform):
+        return source.map(lambda v: F.linear(v, weight, bias), lambda v: F.linear(v, weight))
+    link = Affine(bias is not None)
+    if postponable(*parameters) and (isinstance(source, Pending) or postponable(*source.operands)):
+        return Pending(source, link, *parameters)
+    return reverse.run(chain(link), *source.operands, *parameters)
+
+
+def _source(x: Jet) -> Source:
+    return Stacked(x.components) if x.source is None else x.source  # type: ignore[return-value]
 
 
 def postponable(*tensors: Tensor) -> bool:
     """Whether these are plain tensors outside of all transforms: what is computed later is the same."""
     for x in tensors:
-        if type(x) not in (Tensor, Parameter) or x.is_inference():
+        if type(x) not in (Tensor, Parameter) or x.is_inference() or torch.is_autocast_enabled(x.device.type):
             return False
     return not torch._C._are_functorch_transforms_active()
+
+
+def fits(x: Jet, weight: Tensor, bias: Tensor | None) -> bool:
+    """Whether these make a layer that cannot fail."""
+    shapes = x.ndim > 0 and weight.ndim == 2 and x.shape[-1] == weight.shape[1]
+    if bias is not None:
+        shapes = shapes and bias.shape == weight.shape[:1] and bias.dtype == weight.dtype
+    return shapes and weight.layout == torch.strided and x.dtype == weight.dtype and x.device == weight.device

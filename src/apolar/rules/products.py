@@ -216,7 +216,7 @@ def rmatmul(x: Any, y: Any) -> Any:
 
 @rule(F.linear, kind="bilinear")
 def linear_layer(jet: Jet, func: Any, x: Any, weight: Any, bias: Any = None) -> Any:
-    if belongs(x, jet) and weight.ndim == 2 and not any(isinstance(p, Jet) for p in (weight, bias)):
+    if belongs(x, jet) and not any(isinstance(p, Jet) for p in (weight, bias)) and sources.fits(x, weight, bias):
         return jet.like(sources.layer(x, weight, bias))
     y = torch.matmul(x, weight.mT if weight.ndim > 1 else weight)
     return y if bias is None else y + bias
