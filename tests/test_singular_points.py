@@ -263,7 +263,10 @@ def test_every_function_that_chooses_has_a_line() -> None:
 
 @pytest.mark.parametrize("case", [c for c in CASES if not c.refused], ids=str)
 def test_generic_points_pass(case: Any) -> None:
-    """The points of all rules: no function is singular there, and the check changes nothing."""
+    """The points of all rules: no function is singular there, and the check changes nothing but the order of rounding.
+
+    The check looks at every result, so that a chain of layers computes more of the last one than is read out.
+    """
     ds = ap.coordinates("s")["s"]
     over = ap.algebra(ds**2)
 
@@ -275,7 +278,7 @@ def test_generic_points_pass(case: Any) -> None:
         ]
         return flat([read(over, y, [ds**2], level)[0] for y in leaves(case.function(*moving))])
 
-    assert torch.equal(second(True), second(False))
+    assert torch.allclose(second(True), second(False), rtol=1e-13, atol=1e-15)
 
 
 # ---------------------------------------------------------------------------------------------------------- what it sees

@@ -49,10 +49,12 @@ class Algebra:
         """The highest order of a derivative in V."""
         return max(p.order for p in self.basis)
 
+    @lru_cache(maxsize=4096)  # noqa: B019  (algebras are few and live as long)
     def read(self, operator: Operator) -> tuple[tuple[int, float], ...]:
         """The operator as a linear combination of the basis: (i, coefficient) where it is not zero."""
         return tuple((i, float(c)) for i, c in self._coordinates_of(operator.terms).items())
 
+    @lru_cache(maxsize=4096)  # noqa: B019
     def seed(self, symbol: int) -> tuple[tuple[int, float], ...]:
         """The components of the coordinate ``symbol``: (i, coefficient of ξⱼ in pᵢ) where it is not zero."""
         unit = tuple(int(j == symbol) for j in range(len(self.coordinates)))
@@ -119,6 +121,11 @@ class Algebra:
     def square(self) -> tuple[tuple[Term, ...], ...]:
         """The product table of a jet with itself."""
         return tuple(_merge_symmetric(terms) for terms in self.product)
+
+    @cached_property
+    def univariate(self) -> bool:
+        """Whether a jet is a power series, cut off: component k of a product is Σ gᵢ hₖ₋ᵢ."""
+        return all(terms == tuple((i, k - i, 1.0) for i in range(k + 1)) for k, terms in enumerate(self.product))
 
     @cached_property
     def path(self) -> tuple[tuple[Monomial, float], ...]:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import math
 import weakref
+from cmath import isfinite
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from numbers import Real
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
+from torch.utils._pytree import tree_flatten, tree_leaves, tree_unflatten
 from torch.utils.checkpoint import _StopRecomputationError
 
 import apolar.rules  # noqa: F401  (fills the table of rules)
 from apolar.algebra import Algebra, algebra
+from apolar.chunks import in_chunks, rows_within
 from apolar.errors import (
     ApolarError,
     DtypeError,
@@ -39,6 +42,7 @@ def evaluate(
     *operators: Operator | float,
     directions: Mapping[str, Tensor] | None = None,
     chunk_size: int | None = None,
+    max_memory: int | None = None,
     check_finite: bool = False,
 ) -> Any:
     """Differential operators of ``f`` at many points, exactly, in one forward pass.
@@ -51,6 +55,8 @@ def evaluate(
         operators: what to evaluate; the number 1 stands for the value of ``f`` itself.
         directions: binds every symbol by name to a direction field that broadcasts against the points, instead of to an axis.
         chunk_size: how many rows of the first axis to take at a time; all by default.
+        max_memory: bytes that may be used at a time beside the points, the results and the parameters: the rows are taken in
+            chunks, which reverse mode runs again instead of keeping what it needs.
         check_finite: whether to look at every function that ``f`` calls: is it at a point where it has no derivative, or not a
             finite one?
 
@@ -86,11 +92,14 @@ def evaluate(
         batch = tuple(tensors[0].shape[:-1] if tensors[0].shape[-1:] == (1,) else tensors[0].shape)
     else:
         seeds = _axes(tensors, coordinates)
-    if chunk_size is None:
+    if max_memory is not None:
+        fitting = rows_within(f, tensors, algebra(*wanted), max_memory)
+        chunk_size = min(fitting, chunk_size or fitting)
+    if chunk_size is None or (max_memory is not None and chunk_size >= batch[0]):
         results = push(f, tensors, seeds, wanted, check_finite)
         check_rows(f, tensors, results[0], batch)
     else:
-        results = _in_chunks(f, tensors, seeds, wanted, chunk_size, batch, check_finite)
+        results = _in_chunks(f, tensors, seeds, wanted, chunk_size, batch, check_finite, max_memory is not None)
     return results[0] if len(results) == 1 else tuple(results)
 
 
@@ -106,10 +115,16 @@ def push(
     over = algebra(*operators)
     level = new_level()
     inputs = [lift(over, x, moves, level, check_finite) for x, moves in zip(points, seeds, strict=True)]
-    output = run(f, inputs, points)
-    leaves, structure = tree_flatten(output)
-    results = [read(over, y, operators, level) for y in leaves]
-    return [tree_unflatten(column, structure) for column in zip(*results, strict=True)]
+
+    def operated(*x: Tensor) -> list[Any]:
+        leaves, structure = tree_flatten(_returned(f(*x)))
+        results = [
+            read(over, y, operators, level) for y in leaves
+        ]  # computes what has waited for it, so f may fail here
+        return [tree_unflatten(column, structure) for column in zip(*results, strict=True)]
+
+    found: list[Any] = call(operated, inputs, points)
+    return found
 
 
 def lift(
@@ -135,14 +150,19 @@ def lift(
 
 def _stacked(value: Tensor, components: Sequence[Tensor | None]) -> Tensor:
     zero = torch.zeros_like(value)
-    return torch.stack([zero if c is None else c.to(value.dtype).expand_as(value) for c in components])
+    found = [zero if c is None else c for c in components]
+    if any(c.shape != value.shape or c.dtype != value.dtype for c in found):
+        found = [c.to(value.dtype).expand_as(value) for c in found]
+    return torch.stack(found)
 
 
 def _uniform(over: Algebra, value: Tensor, components: Sequence[Tensor | None]) -> Uniform | None:
     """The same, where all rows move alike."""
+    if value.ndim < 2:
+        return None
     moving = {k: c for k, c in enumerate(components) if k and c is not None}
     alike = all(c.shape == value.shape and not any(c.stride()[:-1]) for c in moving.values())
-    if not alike or not moving or value.ndim < 2 or not value.numel() or not postponable(value):
+    if not alike or not moving or not value.numel() or not postponable(value):
         return None
     first = tuple(slice(1) for _ in value.shape[:-1])
     return Uniform(value, torch.stack([c[first].to(value.dtype) for c in moving.values()]), tuple(moving), over.size)
@@ -169,7 +189,10 @@ def _combined(terms: Sequence[tuple[float, Tensor]]) -> Tensor:
 
 def run(f: Callable[..., Any], inputs: Sequence[Tensor], points: Sequence[Tensor]) -> Any:
     """f(*inputs), with what can go wrong said in apolar's words."""
-    output = call(f, inputs, points)
+    return _returned(call(f, inputs, points))
+
+
+def _returned(output: Any) -> Any:
     leaves = tree_leaves(output)
     wrong = [type(leaf).__name__ for leaf in leaves if not isinstance(leaf, Tensor)]
     if wrong or not leaves:
@@ -187,7 +210,7 @@ def call(f: Callable[..., Any], inputs: Sequence[Any], points: Sequence[Tensor])
     """
     before = refusal.set(None)
     try:
-        with torch.autocast(points[0].device.type, enabled=False), torch.jit.optimized_execution(False):
+        with full_precision(points[0].device.type), torch.jit.optimized_execution(False):
             return f(*inputs)
     except (ApolarError, _StopRecomputationError):  # the latter ends what torch.utils.checkpoint runs again
         raise
@@ -206,6 +229,11 @@ def call(f: Callable[..., Any], inputs: Sequence[Any], points: Sequence[Tensor])
         ) from error
     finally:
         refusal.reset(before)
+
+
+def full_precision(device: str) -> AbstractContextManager[Any]:
+    """Without autocast."""
+    return torch.autocast(device, enabled=False) if torch.is_autocast_enabled(device) else nullcontext()
 
 
 def _failure(f: Callable[..., Any], points: Sequence[Tensor]) -> Exception | None:
@@ -246,7 +274,7 @@ def check_points(points: Any) -> tuple[Tensor, ...]:
             raise DtypeError(f"the points must be tensors, got {type(x).__name__}: use torch.tensor(...)")
         if not (x.is_floating_point() or x.is_complex()):
             raise DtypeError(f"the points must be floating point, got {x.dtype}: use X.double() or X.float()")
-        if watched(x) and not torch.isfinite(x).all():
+        if watched(x) and not isfinite(x.detach().sum().item()) and not torch.isfinite(x).all():
             raise NonFiniteError(
                 f"the points contain {int((~torch.isfinite(x)).sum())} entries that are NaN or infinite"
             )
@@ -424,18 +452,19 @@ def _in_chunks(
     size: int,
     batch: tuple[int, ...],
     check_finite: bool,
+    again: bool,
 ) -> list[Any]:
     """Rows of the first axis, some at a time."""
     if size < 1 or not batch:
         raise ShapeError(
             f"chunk_size={size} needs a positive number and points (N, ..., d), got {tuple(points[0].shape)}"
         )
-    parts = []
-    for start in range(0, max(batch[0], 1), size):
-        rows = slice(start, start + size)
-        moving = [[None if v is None else v[rows] for v in moves] for moves in seeds]
-        some = [x[rows] for x in points]
-        results = push(f, some, moving, operators, check_finite)
-        check_rows(f, some, results[0], (some[0].shape[0], *batch[1:]))
-        parts.append(results)
-    return [tree_map(lambda *pieces: torch.cat(pieces), *column) for column in zip(*parts, strict=True)]
+    count = len(points)
+
+    def run(*some: Any) -> list[Any]:
+        moving = [some[count + k * len(seeds[0]) :][: len(seeds[0])] for k in range(count)]
+        results = push(f, some[:count], moving, operators, check_finite)
+        check_rows(f, some[:count], results[0], (some[0].shape[0], *batch[1:]))
+        return results
+
+    return in_chunks(run, [*points, *(v for moves in seeds for v in moves)], batch[0], size, again)

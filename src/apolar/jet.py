@@ -51,7 +51,7 @@ def new_level() -> Level:
 class Source(Protocol):
     """Components that are not stacked yet: they have the shape, dtype and device of one component, and know their jet."""
 
-    owner: Callable[[], Any]
+    owner: Any
 
     @property
     def shape(self) -> Sequence[int]: ...
@@ -123,6 +123,23 @@ class Jet(torch.Tensor):
     def components(self, components: Tensor) -> None:
         self._stacked, self.source = components, None
 
+    # Asked for by nearly every rule, these are answered without a call of torch.
+
+    @property
+    def shape(self) -> torch.Size:  # type: ignore[override]
+        """That of the value."""
+        return torch.Size(self.source.shape) if self._stacked is None else self._stacked.shape[1:]  # type: ignore[union-attr]
+
+    @property
+    def ndim(self) -> int:  # type: ignore[override]
+        """The number of axes of the value."""
+        return len(self.source.shape) if self._stacked is None else self._stacked.ndim - 1  # type: ignore[union-attr]
+
+    @property
+    def dtype(self) -> torch.dtype:  # type: ignore[override]
+        """That of all components."""
+        return (self.source if self._stacked is None else self._stacked).dtype  # type: ignore[union-attr]
+
     @property
     def value(self) -> Tensor:
         """The first component, p₀ = 1: the tensor without derivatives."""
@@ -146,13 +163,14 @@ class Jet(torch.Tensor):
 
     @classmethod
     def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = dict(kwargs or {})
+        kwargs = dict(kwargs) if kwargs else {}
         jet = innermost(args, kwargs)
-        if kwargs.pop("out", None) is not None:
+        if kwargs and kwargs.pop("out", None) is not None:
             raise unsupported(func, jet, "Leave out the argument `out` and use the result.")
         if torch._C._are_functorch_transforms_active() and transformed(jet, (args, kwargs)):
             return beneath(func, *args, **kwargs)
-        args = (*args, *(kwargs.pop(name) for name in POSITIONAL if name in kwargs))
+        if kwargs:
+            args = (*args, *(kwargs.pop(name) for name in POSITIONAL if name in kwargs))
         rule = RULES.get(func) or RULES[missing]
         result = (rule if jet.checked is None else jet.checked)(jet, func, *args, **kwargs)
         if jet.recorded and not torch.is_grad_enabled() and any(True for _ in jets(result)):

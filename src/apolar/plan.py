@@ -16,21 +16,15 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
-from torch.utils.flop_counter import flop_registry
 
 from apolar.algebra import Algebra, algebra
+from apolar.counting import BALANCE, ROWS, Cost, Counter
 from apolar.evaluate import evaluate
 from apolar.jet import Jet
+from apolar.kernels.compiled import Execution, execution
 from apolar.operators import Monomial, Operator
 from apolar.points import of_one_tensor
-
-ROWS = 16
-"""Costs are counted on so many points."""
-
-BALANCE = 64
-"""Floating-point operations that take as long as writing one number; processors and graphics cards are near to this."""
 
 
 class Strategy(Enum):
@@ -39,49 +33,6 @@ class Strategy(Enum):
     LIFTED = "One lifted pass with ap.evaluate"
     CHUNKED = "One lifted pass with ap.evaluate, some rows at a time"
     REVERSE = "Reverse mode with torch.autograd.grad, which is cheaper here than a lifted pass"
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What a computation does.
-
-    Attributes:
-        flops: floating-point operations of matrix products, convolutions and attention.
-        written: numbers that all operations write.
-        largest: numbers in the largest result of one operation.
-    """
-
-    flops: int
-    written: int
-    largest: int
-
-    @property
-    def time(self) -> float:
-        """In units of one floating-point operation."""
-        return self.flops + BALANCE * self.written
-
-
-class Counter(TorchDispatchMode):
-    """Counts what torch computes inside."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.flops = self.written = self.largest = 0
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        out = func(*args, **(kwargs or {}))
-        flops = flop_registry.get(func._overloadpacket)
-        if flops is not None:
-            self.flops += flops(*args, **(kwargs or {}), out_val=out)
-        if not func.is_view:
-            sizes = [x.numel() for x in tree_leaves(out) if isinstance(x, Tensor)]
-            self.written += sum(sizes)
-            self.largest = max(self.largest, *sizes, 0)
-        return out
-
-    def cost(self, scale: float) -> Cost:
-        """What was counted, times the number of points over that of the points on which it was counted."""
-        return Cost(round(self.flops * scale), round(self.written * scale), round(self.largest * scale))
 
 
 @dataclass(frozen=True, repr=False)
@@ -100,6 +51,7 @@ class Plan:
         memory: bytes that a lifted pass needs at its peak.
         memory_with_gradients: bytes that are kept where the result is differentiated by parameters.
         chunk_size: rows at a time that fit into memory; None where all do.
+        execution: how functions of one number run.
     """
 
     strategy: Strategy
@@ -113,6 +65,7 @@ class Plan:
     memory: int
     memory_with_gradients: int
     chunk_size: int | None
+    execution: Execution
 
     @property
     def components(self) -> int:
@@ -145,6 +98,7 @@ class Plan:
             f"{_times(self.nested_ratio)} calls of f: {compared}.",
             f"It needs about {_bytes(self.memory)} of memory, and {_bytes(self.memory_with_gradients)} where gradients with "
             f"respect to parameters follow: {self.components} times the activations of f.",
+            f"{self.execution.value}.",
         ]
 
     def __repr__(self) -> str:
@@ -221,6 +175,7 @@ def plan(f: Callable[..., Any], X: Tensor | Sequence[Tensor], *operators: Operat
         memory=memory,
         memory_with_gradients=kept,
         chunk_size=chunk_size,
+        execution=execution(points.dtype, points.device),
     )
 
 

@@ -33,7 +33,7 @@ class Elementwise:
     formula: Callable[..., Any] | None = None
 
     def __call__(self, z: Series, *parameters: Any, **options: Any) -> Series:
-        """The series of φ(z)."""
+        """The series of φ(z), with that of φ′(z) as its slope where there is an equation."""
         key = (self.function, *map(id, parameters), *sorted((name, id(value)) for name, value in options.items()))
         if key not in z.functions:
             z.functions[key] = self._series(z, parameters, options), parameters, options
@@ -49,18 +49,23 @@ class Elementwise:
         if self.formula is not None:
             return constant(self.formula(z, *parameters, **options))
 
-        slope: list[Series] = []
+        def slope(_: Series, k: int) -> Value:
+            if not slopes:
+                slopes.append(constant(self.derivative(y, z, *parameters, **options)))  # type: ignore[misc]
+            return slopes[0][k]
 
-        def coefficient(y: Series, k: int) -> Value:
+        def coefficient(_: Series, k: int) -> Value:
             if k == 0:
                 return self.function(dense(z[0]), *parameters, **options)
-            if not slope:
-                slope.append(constant(self.derivative(y, z, *parameters, **options)))  # type: ignore[misc]
             first = 0 if z.degree is None else max(0, k - z.degree)
-            terms = [(slope[0][i], times(k - i, z[k - i])) for i in range(first, k)]
-            return times(1 / k, inner(terms))
+            total = times(1 / k, convolved(d, velocity, k - 1, first))
+            return total if k - first == 1 else dense(total)
 
-        return Series(coefficient)
+        slopes: list[Series] = []
+        velocity = Series(lambda _, k: dense(times(k + 1, z[k + 1])), rows=z.rows)
+        y, d = Series(coefficient, rows=z.rows), Series(slope, rows=z.rows)
+        y.slope = d
+        return y
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +78,10 @@ class Expansion:
 
     def __call__(self, x: Any, order: int) -> list[Value]:
         return self.entry.taylor(x, order, *self.parameters, **dict(self.options))
+
+    def of(self, z: Series) -> Series:
+        """φ(z)."""
+        return self.entry(z, *self.parameters, **dict(self.options))
 
 
 @lru_cache(maxsize=4096)
@@ -88,17 +97,39 @@ FUNCTIONS: dict[Any, Callable[..., Series]] = {}
 
 
 class Series:
-    """A power series Σ cₖ sᵏ; ``series[k]`` is cₖ, and 0 beyond the degree where there is one."""
+    """A power series Σ cₖ sᵏ; ``series[k]`` is cₖ, and 0 beyond the degree where there is one.
 
-    def __init__(self, coefficient: Callable[[Series, int], Value], degree: int | None = None) -> None:
-        self._coefficient, self.degree = coefficient, degree
+    Attributes:
+        rows: where coefficients may be kept in one tensor, as they are small and nobody records: one of that shape.
+        slope: of a composition φ(z), the series of φ′(z), where it is known.
+        functions: the compositions with this series, each made once.
+    """
+
+    slope: Series | None = None
+
+    def __init__(
+        self, coefficient: Callable[[Series, int], Value], degree: int | None = None, rows: torch.Tensor | None = None
+    ) -> None:
+        self._coefficient, self.degree, self.rows = coefficient, degree, rows
         self._known: list[Value] = []
+        self._stacked: torch.Tensor | None = None
+        self._filled = 0
         self.functions: dict[Any, Any] = {}
 
     def __getitem__(self, k: int) -> Value:
         while len(self._known) <= k:
             self._known.append(self._coefficient(self, len(self._known)))
         return self._known[k]
+
+    def stacked(self, first: int, stop: int) -> torch.Tensor:
+        """cₖ for first ≤ k < stop, in rows."""
+        if self._stacked is None:
+            assert self.rows is not None
+            self._stacked = torch.empty_like(self.rows)
+        for k in range(self._filled, stop):
+            self._stacked[k] = dense(self[k])
+        self._filled = max(self._filled, stop)
+        return self._stacked[first:stop]
 
     @property
     def value(self) -> torch.Tensor:
@@ -107,10 +138,10 @@ class Series:
 
     def __add__(self, other: Any) -> Series:
         other = constant(other)
-        return Series(lambda _, k: plus(self[k], other[k]))
+        return Series(lambda _, k: plus(self[k], other[k]), rows=_rows(self, other))
 
     def __neg__(self) -> Series:
-        return Series(lambda _, k: times(-1, self[k]))
+        return self * -1
 
     def __sub__(self, other: Any) -> Series:
         return self + (-constant(other))
@@ -120,14 +151,14 @@ class Series:
 
     def __mul__(self, other: Any) -> Series:
         if not isinstance(other, Series):
-            return Series(lambda _, k: times(self[k], other))
+            return Series(lambda _, k: times(self[k], other), rows=self.rows)
         if other is self:
-            return Series(lambda _, k: _square(self, k))
-        return Series(lambda _, k: inner([(self[i], other[k - i]) for i in range(k + 1)]))
+            return Series(lambda _, k: _square(self, k), rows=self.rows)
+        return Series(lambda _, k: convolved(self, other, k), rows=_rows(self, other))
 
     def __truediv__(self, other: Any) -> Series:
         if not isinstance(other, Series):
-            return Series(lambda _, k: times(self[k], 1 / other))
+            return self * (1 / other)
         return self * other**-1
 
     def __rtruediv__(self, other: Any) -> Series:
@@ -161,6 +192,12 @@ def variable(x: torch.Tensor) -> Series:
     return Series(lambda _, k: x if k == 0 else int(k == 1), degree=1)
 
 
+def polynomial(coefficients: Sequence[Value], rows: torch.Tensor | None = None) -> Series:
+    """c₀ + c₁ s + …, cut off behind the last one: later coefficients are unknown and never asked for."""
+    degree = max((k for k, c in enumerate(coefficients) if not (type(c) in NUMBERS and c == 0)), default=0)
+    return Series(lambda _, k: coefficients[k], degree, rows)
+
+
 def constant(c: Any) -> Series:
     """c itself, as a series; a series stays what it is."""
     return c if isinstance(c, Series) else Series(lambda _, k: c if k == 0 else 0, degree=0)
@@ -175,11 +212,16 @@ def where(condition: torch.Tensor, x: Any, y: Any) -> Series:
         if not isinstance(a, torch.Tensor) and not isinstance(b, torch.Tensor):
             if a == b:
                 return a
-            like = next(c for c in (dense(x[0]), dense(y[0])) if isinstance(c, torch.Tensor))
-            a = torch.full((), a, dtype=like.dtype, device=like.device)
+            like = next(c for c in (dense(x[0]), dense(y[0])) if type(c) not in NUMBERS)
+            if isinstance(like, torch.Tensor):
+                a = torch.full((), a, dtype=like.dtype, device=like.device)
         return torch.where(condition, a, b)
 
-    return Series(coefficient)
+    return Series(coefficient, rows=_rows(x, y))
+
+
+def _rows(a: Series, b: Series) -> torch.Tensor | None:
+    return b.rows if a.rows is None else a.rows
 
 
 NUMBERS = frozenset({int, float, complex, bool})
@@ -247,7 +289,16 @@ def plus_product(total: Value, a: Value, b: Value) -> Value:
     return join(t, torch.addcmul(z, x, y, value=p * q / t))
 
 
+def convolved(a: Series, b: Series, k: int, first: int = 0) -> Value:
+    """Coefficient k of a·b, Σ aᵢ bₖ₋ᵢ over the i from the first on."""
+    if a.rows is not None and b.rows is not None and k > first:
+        return (a.stacked(first, k + 1) * b.stacked(0, k - first + 1).flip(0)).sum(0)
+    return inner([(a[i], b[k - i]) for i in range(first, k + 1)])
+
+
 def _square(a: Series, k: int) -> Value:
     """Coefficient k of a·a: the pairs (i, k−i) and (k−i, i) counted once."""
+    if a.rows is not None:
+        return convolved(a, a, k)
     twice = times(2, inner([(a[i], a[k - i]) for i in range((k + 1) // 2)]))
     return twice if k % 2 else plus_product(twice, a[k // 2], a[k // 2])

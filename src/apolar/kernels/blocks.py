@@ -11,6 +11,9 @@ import torch
 SIZES = (1 << 22, 1 << 24)
 """Bytes of a block that are tried."""
 
+_hooks = torch._C._autograd._top_saved_tensors_default_hooks
+"""Those through which tensors go that are saved for reverse mode, if there are any."""
+
 TRIES = 3
 """How often each is timed, of which the shortest time counts."""
 
@@ -32,10 +35,10 @@ class Blocks:
 
     def choose(self) -> list[slice]:
         """Equal blocks of rows: the fastest number of them, or one that is to be tried."""
-        count = self.best
-        if count is None:
-            known = torch.are_deterministic_algorithms_enabled()
-            count = next(iter(self.times)) if known else min(self.times, key=self._tried)
+        if torch.are_deterministic_algorithms_enabled() or _hooks(True) is not None:
+            count = next(iter(self.times))  # the same when torch.utils.checkpoint runs it again
+        else:
+            count = self.best or min(self.times, key=self._tried)
         return [slice(self.rows * k // count, self.rows * (k + 1) // count) for k in range(count)]
 
     @contextmanager

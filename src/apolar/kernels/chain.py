@@ -66,13 +66,14 @@ class Chain:
         """The components of the result; and to be kept for ``pull_back`` the inputs of all links but the first, by blocks."""
         blocks = self._blocks(tensors, keep)
         rows = blocks.choose()
+        plain = compiled.fit(*tensors[: self.operands])
         results, kept = [], []
         with blocks.timed("forward", len(rows)):
             for some in rows:
                 inputs = self._first(tensors, some)
                 for k, (link, places) in enumerate(zip(self.links, self.parameters, strict=True)):
                     kept += inputs if k and keep else []
-                    inputs = [_run(link, inputs, [tensors[j] for j in places])]
+                    inputs = [_run(link, inputs, [tensors[j] for j in places], plain)]
                 results += inputs
         return [_joined(results, tensors[0].shape), *kept]
 
@@ -84,24 +85,31 @@ class Chain:
         each, count = len(self.links) - 1, cotangent.shape[1]
         blocks = [kept[k : k + each] for k in range(0, len(kept), each)] if each else [kept]
         found: list[list[Tensor]] = [[] for _ in tensors]
+        plain = compiled.fit(*tensors[: self.operands], cotangent)
         start = 0
         with self._blocks(tensors, True).timed("backward", len(blocks)):
             for later in blocks:
                 rows = slice(start, start + later[0].shape[1] if later else count)
                 inputs = [self._first(tensors, rows), *([x] for x in later)]
-                for k, w in self._pulled_back(needed, tensors, inputs, cotangent[:, rows]):
+                to_rows = cotangent if rows.stop - start == count else cotangent[:, rows]
+                for k, w in self._pulled_back(needed, tensors, inputs, to_rows, plain):
                     found[k].append(w)
                 start = rows.stop
         return [self._gathered(k, parts, tensors[k].shape) if parts else None for k, parts in enumerate(found)]
 
     def _pulled_back(
-        self, needed: Sequence[bool], tensors: Sequence[Tensor], inputs: Sequence[Sequence[Tensor]], cotangent: Tensor
+        self,
+        needed: Sequence[bool],
+        tensors: Sequence[Tensor],
+        inputs: Sequence[Sequence[Tensor]],
+        cotangent: Tensor,
+        plain: bool,
     ) -> Iterator[tuple[int, Tensor]]:
         """The same for one block, with the places of the tensors."""
         for k in reversed(range(len(self.links))):
             link, places = self.links[k], self.parameters[k]
             if isinstance(link, Composition):
-                cotangents = compiled.pull_back(link, *inputs[k], cotangent)
+                cotangents = compiled.pull_back(link, *inputs[k], cotangent, plain=plain)
             else:
                 if needed[places[0]]:
                     yield places[0], product(cotangent.flatten(0, -2), inputs[k][0].flatten(0, -2).conj())
@@ -154,9 +162,9 @@ def _joined(blocks: Sequence[Tensor], shape: Sequence[int]) -> Tensor:
     return memory.shaped(rows, (len(rows), *shape[1:-1], *(rows.shape[-1:] if len(shape) > 1 else ())))
 
 
-def _run(link: Link, inputs: Sequence[Tensor], parameters: Sequence[Tensor]) -> Tensor:
+def _run(link: Link, inputs: Sequence[Tensor], parameters: Sequence[Tensor], plain: bool) -> Tensor:
     if isinstance(link, Composition):
-        return compiled.compose(link, *inputs)
+        return compiled.compose(link, *inputs, plain=plain)
     (x,), (weight, *bias) = inputs, parameters
     y = rows_times(x, weight.mT)
     if not bias or not link.value:

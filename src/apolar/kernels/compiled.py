@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import threading
 from collections.abc import Callable, Sequence
+from enum import Enum
 
 import torch
 from torch import Tensor
@@ -31,21 +32,23 @@ PATIENCE = 7
 """Calls after which one waits for a program that is being built."""
 
 
-def compose(composition: Composition, *operands: Tensor) -> Tensor:
-    """φ(g)."""
-    kernel = _kernel(composition, composition.forward, operands)
+def compose(composition: Composition, *operands: Tensor, plain: bool | None = None) -> Tensor:
+    """φ(g); ``plain`` tells whether the operands are fit for a program, where that is known."""
+    kernel = _kernel(composition, composition.forward, operands, plain)
     return composition(*operands) if kernel is None else kernel(*operands)[0]
 
 
-def pull_back(composition: Composition, *operands: Tensor) -> Sequence[Tensor]:
+def pull_back(composition: Composition, *operands: Tensor, plain: bool | None = None) -> Sequence[Tensor]:
     """The cotangents of the operands of g, given these and the cotangent of φ(g)."""
-    kernel = None if torch.is_grad_enabled() else _kernel(composition, composition.backward, operands)
+    kernel = None if torch.is_grad_enabled() else _kernel(composition, composition.backward, operands, plain)
     return composition.pull_back(*operands) if kernel is None else kernel(*operands)
 
 
-def _kernel(composition: Composition, make: Callable[[], Program], operands: tuple[Tensor, ...]) -> Kernel | None:
+def _kernel(
+    composition: Composition, make: Callable[[], Program], operands: tuple[Tensor, ...], plain: bool | None
+) -> Kernel | None:
     """The program of the composition for these operands, if it is ready and they are fit for it."""
-    if current.kernels == "eager" or not fit(*operands):
+    if current.kernels == "eager" or not (fit(*operands) if plain is None else plain):
         return None
     first = operands[0]
     key = make.__name__, first.dtype, first.device.type
@@ -71,6 +74,28 @@ def fit(*operands: Tensor) -> bool:
     )
 
 
+class Execution(Enum):
+    """How programs are executed; the values are sentences."""
+
+    COMPILED = "Functions of one number run as compiled programs, one pass over the components each, once they are called often"
+    EAGER = 'Functions of one number run as operations of torch, as ap.settings(kernels="eager") asks for'
+    NO_COMPILER = (
+        "Functions of one number run as operations of torch, because no compiler was found: set CXX, or install g++"
+    )
+    NOT_FIT = (
+        "Functions of one number run as operations of torch: programs are for float32 and float64 on a CPU or CUDA"
+    )
+
+
+def execution(dtype: torch.dtype, device: torch.device) -> Execution:
+    """How programs for such tensors are executed."""
+    if current.kernels == "eager":
+        return Execution.EAGER
+    if dtype not in TYPES or device.type not in BACK_ENDS:
+        return Execution.NOT_FIT
+    return Execution.COMPILED if BACK_ENDS[device.type].available() else Execution.NO_COMPILER
+
+
 class Native:
     """A program as a C++ function of this process."""
 
@@ -78,6 +103,11 @@ class Native:
         self.function = native.library(cpp.source("kernel", program, TYPES[like.dtype])).kernel
         self.function.argtypes = [ctypes.c_void_p] * (len(program.inputs) + len(program.outputs)) + [ctypes.c_long] * 3
         self.function.restype = None
+
+    @staticmethod
+    def available() -> bool:
+        """Whether there is a compiler."""
+        return native.available()
 
     def parts(self, rows: int, columns: int) -> int:
         """How many parts the rows are cut into."""
@@ -146,7 +176,9 @@ class Kernel:
         try:
             program = self.make()
             function = BACK_ENDS[self.like.device.type](program, self.like, *self.layout)
-        except Exception:  # not recorded, no compiler, a full disk: nobody waits for an error here, and the eager path is there
+        except (
+            Exception
+        ):  # not recorded, no compiler, a full disk: the eager path is there, and nobody would see an error
             return
         self.outputs = [(len(operand.components), operand.uniform) for operand, _ in program.outputs]
         self.function = function

@@ -13,7 +13,10 @@ from torch import Tensor
 from apolar.algebra import Algebra
 from apolar.kernels import eager
 from apolar.kernels.program import Operand, Program, Recorder, program
-from apolar.series import NUMBERS, dense, times
+from apolar.series import NUMBERS, Expansion, Series, dense, polynomial, times
+
+RECURRENT = 6
+"""The order from which on a recurrence costs less than powers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,10 +56,9 @@ class Composition:
 
     def __call__(self, *operands: Tensor) -> Tensor:
         """The components of φ(g), stacked."""
-        taylor = self.taylor(operands[0][0], self.algebra.order)
-        if self.tangents is None and self.wanted is None:
-            return eager.compose(self.algebra, taylor, operands[0])
-        components = list(eager.composed(self.algebra, taylor, self._unstacked(operands)))
+        if self.tangents is None and self.wanted is None and not self.recurrent:
+            return eager.compose(self.algebra, self.taylor(operands[0][0], self.algebra.order), operands[0])
+        components = list(self._composed(self._unstacked(operands), self._rows(operands)))
         like = operands[0][0]
         return torch.stack([torch.as_tensor(components[k]).to(like).expand_as(like) for k in self.results])
 
@@ -64,7 +66,7 @@ class Composition:
         """The cotangents of the operands of g, given these and the cotangent of φ(g)."""
         *given, cotangent = operands
         g = self._unstacked(given)
-        slope = self._slope(g)
+        slope = self._slope(g, self._rows(given))
         if self.tangents is None and self.wanted is None:
             return (eager.dual_product(self.algebra, slope, cotangent),)
         totals = self._pulled_back(slope, cotangent.unbind(0))
@@ -83,10 +85,34 @@ class Composition:
                 g[k] = component
         return g
 
-    def _slope(self, g: Sequence[Any]) -> Iterator[Any]:
+    @property
+    def recurrent(self) -> bool:
+        """Whether g is a power series of so many coefficients that those of φ(g) cost less by a recurrence than by powers."""
+        return self.algebra.univariate and self.algebra.order >= RECURRENT and isinstance(self.taylor, Expansion)
+
+    def _composed(self, g: Sequence[Any], rows: Tensor | None = None) -> Iterator[Any]:
+        """The components of φ(g); as rows of one tensor on the way, where that is given."""
+        if self.recurrent:
+            return self._coefficients(self._series(g, rows))
+        return eager.composed(self.algebra, self.taylor(g[0], self.algebra.order), g)
+
+    def _slope(self, g: Sequence[Any], rows: Tensor | None = None) -> Iterator[Any]:
         """The components of φ′(g)."""
+        if self.recurrent and (slope := self._series(g, rows).slope) is not None:
+            return self._coefficients(slope)
         taylor = self.taylor(g[0], self.algebra.order + 1)
         return eager.composed(self.algebra, [times(e, c) for e, c in enumerate(taylor)][1:], g)
+
+    def _rows(self, operands: Sequence[Tensor]) -> Tensor | None:
+        shape = (self.algebra.size, *operands[0].shape[1:])
+        return operands[0].new_empty(shape) if self.recurrent and eager.few(*operands) else None
+
+    def _series(self, g: Sequence[Any], rows: Tensor | None) -> Series:
+        assert isinstance(self.taylor, Expansion)
+        return self.taylor.of(polynomial(g, rows))
+
+    def _coefficients(self, y: Series) -> Iterator[Any]:
+        return (dense(y[k]) for k in range(self.algebra.size))
 
     def _pulled_back(self, slope: Iterator[Any], cotangent: Sequence[Any]) -> list[Any]:
         """The cotangents of the components of g, from those of the results."""
@@ -103,7 +129,7 @@ class Composition:
         """g ↦ φ(g)."""
         g = self._symbols(Recorder())
         with torch.enable_grad():  # nothing is overwritten then
-            components = list(eager.composed(self.algebra, self.taylor(g[0], self.algebra.order), g))
+            components = list(self._composed(g))
         return program(self.operands, [(Operand("y", self.results), [components[k] for k in self.results])])
 
     def backward(self) -> Program:

@@ -7,34 +7,95 @@ accumulated in place.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 from apolar.algebra import Algebra, Term
 from apolar.jet import Jet
 from apolar.series import NUMBERS, Scaled, dense, split, times
 
 
-def in_place(*tensors: Any) -> bool:
+def in_place(*operands: Any) -> bool:
     """Whether results may be accumulated in place: nobody records, batches or lifts these operations."""
-    return not (
-        torch.is_grad_enabled()
-        or torch._C._are_functorch_transforms_active()
-        or any(isinstance(t, Jet) for t in tensors)
-    )
+    if torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0:
+        return False
+    recording = torch.is_grad_enabled()
+    for x in operands:
+        if type(x) is Jet or (recording and type(x) not in NUMBERS and getattr(x, "requires_grad", True)):
+            return False
+    return True
+
+
+FEW = 8192
+"""Entries up to which calls of torch cost more than the arithmetic in them."""
+
+
+def few(*tensors: Any) -> bool:
+    """Whether it is better to compute all at once than each in place: small, plain, and recorded by nobody."""
+    recording = torch.is_grad_enabled()
+    for x in tensors:
+        if type(x) is not Tensor or x.numel() > FEW or not x.is_cpu or (recording and x.requires_grad):
+            return False
+    active = torch._C._are_functorch_transforms_active() or torch._C._len_torch_dispatch_stack()
+    return not active and forward_ad._current_level < 0
+
+
+def multiplied(algebra: Algebra, g: Tensor, h: Tensor) -> Tensor:
+    """g·h by Leibniz' rule, of stacked components."""
+    if algebra.size > 2 and g.ndim == h.ndim and few(g, h):
+        return _at_once(algebra, "product", g, h)
+    factors = g.unbind(0)
+    return product(algebra, factors, factors if g is h else h.unbind(0))
 
 
 def product(algebra: Algebra, g: Sequence[Tensor], h: Sequence[Tensor]) -> Tensor:
-    """g·h by Leibniz' rule."""
+    """The same of components one by one."""
     table = algebra.square if g is h else algebra.product
     return torch.stack([_sum_of_products(terms, g, h) for terms in table])
+
+
+def _at_once(algebra: Algebra, table: str, g: Tensor, h: Tensor) -> Tensor:
+    """The sums of c·gᵢ·hⱼ that a table of the algebra asks for, in four calls of torch."""
+    left, right, into, factors = _indices(algebra, table)
+    terms = g.index_select(0, left) * h.index_select(0, right)
+    if factors is not None:
+        terms *= factors.reshape(-1, *(1,) * (terms.ndim - 1))
+    return terms.new_zeros(algebra.size, *terms.shape[1:]).index_add_(0, into, terms)
+
+
+@lru_cache(maxsize=1024)
+def _indices(algebra: Algebra, table: str) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
+    """Of every term of a table the left component, the right one, where it is added, and its factor if some are not 1."""
+    if table == "product":
+        terms = [(i, j, k, c) for k, row in enumerate(algebra.product) for i, j, c in row]
+    else:
+        terms = [(i, k, j, c) for i, row in enumerate(algebra.dual) for k, j, c in row]
+    *indices, factors = zip(*terms, strict=True)
+    with torch.inference_mode(False):
+        left, right, into = (torch.tensor(index) for index in indices)
+        return left, right, into, None if set(factors) == {1.0} else torch.tensor(factors, dtype=torch.float64)
 
 
 def bilinear(algebra: Algebra, function: Callable[[Any, Any], Tensor], g: Sequence[Any], h: Sequence[Any]) -> Tensor:
     """function(g, h) by Leibniz' rule, for any function that is linear in either argument."""
     return torch.stack([_sum(_times(c, function(g[i], h[j])) for i, j, c in terms) for terms in algebra.product])
+
+
+def quotient(algebra: Algebra, b: Sequence[Any], a: Tensor) -> Tensor:
+    """b/a, entry by entry, of components one by one and of stacked ones."""
+    like = b[0].shape in (a.shape[1:], ()) and b[0].dtype == a.dtype
+    long = algebra.univariate and algebra.order > 6
+    if not (long and like and few(a, *(c for c in b if isinstance(c, Tensor)))):
+        return divide(algebra, lambda c: c / a[0], torch.mul, a.unbind(0), b)
+    x = torch.empty_like(a)
+    for k, b_k in enumerate(b):
+        known = (a[1 : k + 1] * x[:k].flip(0)).sum(0) if k else 0
+        torch.div(b_k - known, a[0], out=x[k])
+    return x
 
 
 def divide(
@@ -55,7 +116,7 @@ def divide(
 def compose(algebra: Algebra, taylor: Sequence[Any], components: Tensor) -> Tensor:
     """φ(g) with its components on the first axis."""
     g = components.unbind(0)
-    if not in_place(components):
+    if not in_place(components, *(factor for c in taylor if (factor := split(c)[1]) is not None)):
         return stack(list(composed(algebra, taylor, g)), g[0])
     out = torch.empty_like(components)
     for k, component in enumerate(composed(algebra, taylor, g, out)):
@@ -98,6 +159,11 @@ def dual_product(algebra: Algebra, factor: Iterable[Any], cotangent: Tensor) -> 
     The components of the factor are taken one by one and may be made on the way.
     """
     factors = iter(factor)
+    if algebra.size > 2 and few(cotangent):
+        stacked = stack(list(factors), cotangent[0])
+        if few(stacked):
+            return _at_once(algebra, "dual", stacked.conj(), cotangent)
+        factors = iter(stacked.unbind(0))
     first = next(factors)
     base = (first.conj() if isinstance(first, Tensor) else first) * cotangent
     overwrite = in_place(base)
@@ -154,8 +220,8 @@ def _sum_of_products(terms: Sequence[Term], g: Any, h: Any) -> Tensor:
 
 def _sum(tensors: Iterable[Tensor]) -> Tensor:
     first, *rest = tensors
-    for tensor in rest:
-        first = first + tensor
+    for k, tensor in enumerate(rest):
+        first = first.add_(tensor) if k and in_place(first) else first + tensor
     return first
 
 

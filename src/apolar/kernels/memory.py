@@ -53,7 +53,7 @@ def empty(shape: Sequence[int], like: Tensor) -> Tensor:
 
 def shaped(x: Tensor, shape: Sequence[int]) -> Tensor:
     """The same entries in another shape, and no view: autograd lets results be written to, but not views that it is given."""
-    return torch.ops.aten._unsafe_view(x, shape)  # type: ignore[no-any-return]
+    return torch.ops.aten._unsafe_view(x, shape)
 
 
 def _array(size: int, dtype: torch.dtype) -> Any:

@@ -52,6 +52,14 @@ def library(source: str) -> ctypes.CDLL:
         raise CompilerError(str(error)) from error
 
 
+def available() -> bool:
+    """Whether there is a compiler that runs."""
+    try:
+        return bool(_command())
+    except CompilerError:
+        return False
+
+
 def _build(command: tuple[str, ...], source: str, path: Path) -> None:
     """Under another name first: whoever finds the file finds it whole."""
     with tempfile.TemporaryDirectory(dir=path.parent, prefix="build-") as work:
@@ -67,14 +75,16 @@ def _build(command: tuple[str, ...], source: str, path: Path) -> None:
 
 def folder() -> Path:
     """Where libraries are kept: APOLAR_CACHE, or the user's cache folder; one of this process where others could write."""
-    base = os.environ.get("APOLAR_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "apolar")
-    path = Path(base, "kernels")
     try:
+        base = os.environ.get("APOLAR_CACHE") or Path(
+            os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "apolar"
+        )
+        path = Path(base, "kernels")
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         state = path.stat()
         private = state.st_uid == os.getuid() and not state.st_mode & 0o022 and os.access(path, os.W_OK)
-    except OSError:
-        private = False
+    except (OSError, RuntimeError):  # the latter: there is no home
+        return _temporary()
     return path if private else _temporary()
 
 

@@ -219,6 +219,8 @@ def _ndtr(x: Any) -> Any:
 
 
 def _gelu(x: Any, approximate: str = "none") -> Any:
+    if approximate not in ("none", "tanh"):
+        raise NotRecorded("gelu")
     if approximate == "none":
         return x * _ndtr(x)
     return x * 0.5 * (1 + torch.tanh((x + x * x * x * 0.044715) * math.sqrt(2 / math.pi)))

@@ -10,7 +10,7 @@ import itertools
 import threading
 import weakref
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -42,7 +42,7 @@ class Uniform:
     tangents: Tensor
     carried: tuple[int, ...]
     size: int
-    owner: Callable[[], Any] = lambda: None
+    owner: Any = None
 
     @property
     def shape(self) -> torch.Size:
@@ -111,7 +111,7 @@ class Pending:
         self.inner, self.link, self.parameters = inner, link, parameters
         self.recorded, self.versions = torch.is_grad_enabled(), [x._version for x in parameters]
         self.known: Tensor | None = None
-        self.owner: Callable[[], Any] = lambda: None
+        self.owner: Any = lambda: None
         self.followers, self.number = 0, next(_numbers)
         if isinstance(inner, Pending):
             inner.followers += 1
@@ -172,9 +172,10 @@ _waiting = Waiting()
 
 
 def settle() -> None:
-    """Compute what is pending, in its order: memory is about to be written to."""
+    """Compute what is pending, in its order: memory is about to be written to. What is spoiled stays so until it is read."""
     for source in sorted(_waiting.links, key=lambda s: s.number):
-        source.stacked()
+        with suppress(UnsupportedOperator):
+            source.stacked()
 
 
 def _full_precision(device: str) -> AbstractContextManager[Any]:

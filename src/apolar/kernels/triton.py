@@ -7,6 +7,7 @@ tiles and parts follow from the shape alone, so that the same sums are the same 
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import linecache
 from functools import cache, lru_cache
 from typing import Any
@@ -137,6 +138,11 @@ class Function:
             self(*(like.new_empty(0) for _ in operands), rows=rows, columns=columns, parts=0)  # an empty grid: compiles
         except Exception as error:  # those of Triton have no class in common
             raise CompilerError(str(error)) from error
+
+    @staticmethod
+    def available() -> bool:
+        """Whether there is Triton."""
+        return importlib.util.find_spec("triton") is not None
 
     def parts(self, rows: int, columns: int) -> int:
         """How many parts the rows are cut into."""

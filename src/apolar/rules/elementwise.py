@@ -51,15 +51,17 @@ elementwise("square", formula=lambda x: x * x)
 
 def number_power(x: Any, p: Any) -> Any:
     """xᵖ where p is a number or a tensor of numbers."""
-    return torch.pow(x, p) if isinstance(x, Tensor) else series.FUNCTIONS[number_power](x, p)
+    return series.FUNCTIONS[number_power](x, p) if isinstance(x, Series) else torch.pow(x, p)
 
 
 def _power_slope(y: Any, x: Any, p: Any) -> Any:
-    """p xᵖ⁻¹, which ends at the natural numbers: 0·x⁰ is the derivative of x⁰."""
+    """p xᵖ⁻¹, which ends at the natural numbers: 0·x⁰ is the derivative of x⁰. Below 0, p y/x: powers would go on."""
     if isinstance(p, Tensor):
         return number_power(x, torch.where(p == 0, p, p - 1)) * p
     if p in (0, 1):
         return p
+    if not isinstance(p, complex) and p < 0:
+        return y * (y if p == -1 else x**-1) * p
     return (x if p == 2 else number_power(x, p - 1)) * p
 
 
@@ -191,14 +193,14 @@ elementwise("digamma", "psi", derivative=lambda y, x: trigamma(x))
 
 def trigamma(x: Any) -> Any:
     """ψ′(x) = ζ(2, x), which has all digits where torch.polygamma(1, x) has ten."""
-    if isinstance(x, Tensor):
-        return torch.where(x > 0, special.zeta(2.0, x), torch.polygamma(1, x))
-    return series.FUNCTIONS[trigamma](x)
+    if isinstance(x, Series):
+        return series.FUNCTIONS[trigamma](x)
+    return torch.where(x > 0, special.zeta(2.0, x), torch.polygamma(1, x))
 
 
 def polygamma_at(x: Any, n: int) -> Any:
     """ψ⁽ⁿ⁾(x), with the argument first."""
-    return torch.polygamma(n, x) if isinstance(x, Tensor) else series.FUNCTIONS[polygamma_at](x, n)
+    return series.FUNCTIONS[polygamma_at](x, n) if isinstance(x, Series) else torch.polygamma(n, x)
 
 
 elementwise(trigamma, derivative=lambda y, x: polygamma_at(x, 2))

@@ -14,7 +14,7 @@ from torch import Tensor
 from apolar.jet import RULES, Jet, anywhere, belongs, component_list, plain, unsupported, value, visible
 from apolar.kernels import eager, sources
 from apolar.rules.elementwise import number_power
-from apolar.rules.registry import apply_bilinear, bilinear, composite, linear, rule, stack
+from apolar.rules.registry import apply_bilinear, bilinear, composite, rule, stack
 
 # ------------------------------------------------------------------------------------------------------- arithmetic
 
@@ -30,7 +30,7 @@ def align(x: Jet, ndim: int) -> Tensor:
 def against(x: Jet, y: Any) -> Tensor:
     """The components of ``x`` ready to meet the constant ``y``: aligned, and in the dtype that torch gives the result."""
     components = align(x, y.ndim) if isinstance(y, Tensor) else x.components
-    dtype = torch.result_type(x, y)
+    dtype = torch.result_type(x.value if isinstance(y, Tensor) else components, y)
     return components if components.dtype == dtype else components.to(dtype)
 
 
@@ -48,6 +48,10 @@ def add(jet: Jet, func: Any, x: Any, y: Any, *, alpha: float = 1) -> Jet:
 def _add_constant(x: Jet, c: Any, alpha: float = 1) -> Jet:
     """x + αc; torch multiplies in the dtype of the result."""
     components = against(x, c)
+    if not isinstance(c, Tensor) and eager.in_place(components):
+        result = components.clone()
+        result[0].add_(c, alpha=alpha)
+        return x.like(result)
     first = torch.add(components[0], c, alpha=alpha)
     return x.like(torch.cat([first.unsqueeze(0), components[1:].expand(-1, *first.shape)]))
 
@@ -59,17 +63,20 @@ def sub(x: Any, y: Any, *, alpha: float = 1) -> Any:
 
 @composite("rsub", "__rsub__")
 def rsub(x: Any, y: Any, *, alpha: float = 1) -> Any:
-    return torch.sub(y, x, alpha=alpha) if isinstance(y, Tensor) else torch.add(torch.neg(x) * alpha, y)
+    if isinstance(y, Tensor):
+        return torch.sub(y, x, alpha=alpha)
+    return torch.add(torch.neg(x) if alpha == 1 else torch.neg(x) * alpha, y)
 
 
-linear("neg", "negative")
+@rule("neg", "negative", kind="linear")
+def neg(jet: Jet, func: Any, x: Jet) -> Jet:
+    return jet.like(torch.neg(x.components))
 
 
 @rule("mul", "multiply", "__rmul__", kind="bilinear")
 def mul(jet: Jet, func: Any, x: Any, y: Any) -> Jet:
     if belongs(x, jet) and belongs(y, jet):
-        factors = x.components.unbind(0)
-        return jet.like(eager.product(jet.algebra, factors, factors if x is y else y.components.unbind(0)))
+        return jet.like(eager.multiplied(jet.algebra, x.components, x.components if x is y else y.components))
     if not belongs(x, jet):
         x, y = y, x
     return jet.like(against(x, y) * y)
@@ -81,8 +88,7 @@ def div(jet: Jet, func: Any, x: Any, y: Any, *, rounding_mode: str | None = None
         return torch.div(value(x, jet), value(y, jet), rounding_mode=rounding_mode)
     if not belongs(y, jet):
         return jet.like(against(x, y) / y)
-    divisor = y.components.unbind(0)
-    return jet.like(eager.divide(jet.algebra, lambda b: b / divisor[0], torch.mul, divisor, component_list(x, jet)))
+    return jet.like(eager.quotient(jet.algebra, component_list(x, jet), y.components))
 
 
 def beside(number: Any, x: Any) -> Any:
@@ -146,7 +152,8 @@ def pow(jet: Jet, func: Any, x: Any, y: Any) -> Any:
         y = y.byte()
     if isinstance(y, Tensor) and y.ndim:
         x = x.expand(torch.broadcast_shapes(x.shape, y.shape))
-    return RULES[number_power](jet, number_power, x.to(torch.result_type(x.value, value(y, jet))), y)
+    dtype = torch.result_type(x.value, value(y, jet))
+    return RULES[number_power](jet, number_power, x if x.dtype == dtype else x.to(dtype), y)
 
 
 def _exponential(jet: Jet, x: Any, y: Any) -> Any:

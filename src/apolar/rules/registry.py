@@ -90,12 +90,12 @@ def elementwise(
     entry = series.Elementwise(found[0], derivative, formula)
 
     def elementwise_rule(jet: Jet, func: Any, x: Any, *parameters: Any, **options: Any) -> Jet:
-        if not belongs(x, jet) or next(jets((parameters, options)), None) is not None:
+        if not belongs(x, jet) or ((parameters or options) and next(jets((parameters, options)), None) is not None):
             raise unsupported(func, jet, "Only its first argument may depend on the coordinates.")
-        if not (x.is_floating_point() or x.is_complex()):
+        if not (x.dtype.is_floating_point or x.dtype.is_complex):
             raise unsupported(func, jet, f"It needs a floating point tensor, got {x.dtype}.")
 
-        if any(isinstance(p, Tensor) for p in (*parameters, *options.values())):
+        if (parameters or options) and any(isinstance(p, Tensor) for p in (*parameters, *options.values())):
             return jet.like(
                 Composition(jet.algebra, series.Expansion(entry, parameters, tuple(options.items())))(x.components)
             )

@@ -35,7 +35,7 @@ def multigammaln(x: Any, p: int) -> Any:
 
 def zeta_at(q: Any, s: Any) -> Any:
     """Hurwitz's ζ(s, q), with the argument that has derivatives first."""
-    return torch.special.zeta(s, q) if isinstance(q, Tensor) else series.FUNCTIONS[zeta_at](q, s)
+    return series.FUNCTIONS[zeta_at](q, s) if isinstance(q, series.Series) else torch.special.zeta(s, q)
 
 
 elementwise(zeta_at, derivative=lambda y, q, s: zeta_at(q, s + 1) * -s)

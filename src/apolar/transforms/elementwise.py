@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -35,7 +36,8 @@ def derivative(f: Function, order: int = 1) -> Function:
     tensor(16., dtype=torch.float64)
     """
     check_order(order)
-    return lambda x: _univariate(f, x, [symbol() ** order])[0]
+    operators = _powers(order)[order:]
+    return lambda x: _univariate(f, x, operators)[0]
 
 
 def taylor(f: Function, order: int) -> Function:
@@ -55,7 +57,14 @@ def taylor(f: Function, order: int) -> Function:
     [1.0, 1.0, 1.0, 1.0]
     """
     check_order(order)
-    return lambda x: _univariate(f, x, [symbol() ** k for k in range(order + 1)])
+    operators = _powers(order)
+    return lambda x: _univariate(f, x, operators)
+
+
+@lru_cache
+def _powers(order: int) -> list[Operator]:
+    """1, ∂, ∂², … up to the order."""
+    return [symbol() ** k for k in range(order + 1)]
 
 
 def _univariate(f: Function, x: Any, operators: list[Operator]) -> list[Tensor]:

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
 
 from apolar.errors import ShapeError
-from apolar.evaluate import call, push, run, watched
+from apolar.evaluate import call, full_precision, push, run, watched
 from apolar.jet import Jet
 from apolar.transforms.inputs import (
     Argnums,
@@ -71,7 +71,7 @@ def _gradient(g: Function, z: Tensor, has_aux: bool = False) -> tuple[Tensor, An
         structure[:] = leaves, spec
         return one_number(y), [leaf for leaf in leaves if isinstance(leaf, Tensor)]
 
-    with torch.autocast(z.device.type, enabled=False):
+    with full_precision(z.device.type):
         gradient, tensors = torch.func.grad(number, has_aux=True)(z)
     leaves, spec = structure
     found = iter(tensors)
@@ -152,7 +152,7 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
         value, back = torch.func.vjp(lambda *inputs: run(f, inputs, points), *points)  # type: ignore[misc]
 
         def pull_back(cotangent: Any) -> Any:
-            with torch.autocast(points[0].device.type, enabled=False):
+            with full_precision(points[0].device.type):
                 return back(_matching(cotangent, value))
 
         return value, pull_back

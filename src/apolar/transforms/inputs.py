@@ -83,13 +83,13 @@ def packed(
     chosen = tuple(i % len(args) for i in chosen)
     inputs = [tensor(args[i]) for i in chosen]
     sizes = [x.numel() for x in inputs]
-    z = torch.cat([x.reshape(-1) for x in inputs]) if len(inputs) > 1 else inputs[0].reshape(-1)
+    z = torch.cat([x.reshape(-1) for x in inputs]) if len(inputs) > 1 else shaped(inputs[0], (inputs[0].numel(),))
 
     def g(flat: Tensor) -> Any:
         pieces = flat.split(sizes) if len(sizes) > 1 else [flat]
         filled = list(args)
         for i, piece, x in zip(chosen, pieces, inputs, strict=True):
-            filled[i] = piece.reshape(x.shape)
+            filled[i] = shaped(piece, x.shape)
         return f(*filled, **kwargs)
 
     def unpack(result: Tensor, twice: bool = False) -> Any:
@@ -97,16 +97,21 @@ def packed(
         lead = result.ndim - 1 - twice
         blocks = [
             [
-                block.reshape((*block.shape[:lead], *(x.shape if twice else ()), *y.shape))
-                for block, y in zip(row.split(sizes, -1), inputs, strict=True)
+                shaped(block, (*block.shape[:lead], *(x.shape if twice else ()), *y.shape))
+                for block, y in zip(row.split(sizes, -1) if len(sizes) > 1 else [row], inputs, strict=True)
             ]
-            for row, x in zip(result.split(sizes, -2) if twice else [result], inputs, strict=False)
+            for row, x in zip(result.split(sizes, -2) if twice and len(sizes) > 1 else [result], inputs, strict=False)
         ]
         if isinstance(argnums, int):
             return blocks[0][0]
         return tuple(map(tuple, blocks)) if twice else tuple(blocks[0])
 
     return g, z, unpack
+
+
+def shaped(x: Tensor, shape: Sequence[int]) -> Tensor:
+    """``x`` in that shape; a reshape that changes nothing costs time, twice where it is recorded."""
+    return x if x.shape == shape else x.reshape(shape)
 
 
 def by_directions(
@@ -148,4 +153,4 @@ def one_number(y: Any) -> Tensor:
         raise ShapeError(
             f"a gradient needs a function that returns one number, got {shape}: sum it, or use ap.jacobian"
         )
-    return y.reshape(())
+    return shaped(y, ())

@@ -1,0 +1,101 @@
+"""Rows in chunks against all at once, and what memory they need."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import apolar as ap
+from apolar.errors import ShapeError
+
+C = ap.coordinates("x y")
+dx, dy = C
+X = torch.rand(37, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+
+
+def network() -> nn.Sequential:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(2, 16), nn.Tanh(), nn.Linear(16, 16), nn.Sigmoid(), nn.Linear(16, 2)).double()
+
+
+def gradients(net: nn.Module, points: Tensor, evaluate: Callable[..., tuple[Tensor, ...]]) -> list[Tensor]:
+    points = points.clone().requires_grad_()
+    u, ux, lap = evaluate(net, points, 1, dx, C.laplacian)
+    loss = (u * lap + ux.square()).sum()
+    return [loss.detach(), *torch.autograd.grad(loss, [points, *net.parameters()])]
+
+
+@pytest.mark.parametrize("limit", [5_000, 12_345, 40_000, 10**9])
+def test_values_and_gradients_do_not_depend_on_the_limit(limit: int) -> None:
+    net = network()
+    found = gradients(net, X, lambda *a: ap.evaluate(*a, max_memory=limit))
+    expected = gradients(net, X, ap.evaluate)
+    assert all(torch.allclose(a, b, rtol=1e-12, atol=1e-14) for a, b in zip(found, expected, strict=True))
+
+
+def test_with_a_chunk_size() -> None:
+    sizes: list[int] = []
+
+    def f(p: Tensor) -> Tensor:
+        sizes.append(len(p))
+        return p.sin()
+
+    with torch.no_grad():
+        found = ap.evaluate(f, X, C.laplacian, max_memory=10**9, chunk_size=10)
+        assert torch.allclose(found, -X.sin())
+    assert 7 in sizes
+    assert not {n for n in sizes if n > 16}
+
+
+def test_random_functions_are_run_again_alike() -> None:
+    """Dropout draws the same numbers when reverse mode runs a chunk again: the gradient is that of the value."""
+    net = nn.Sequential(nn.Linear(2, 32), nn.Tanh(), nn.Dropout(0.5), nn.Linear(32, 1)).double()
+    u = ap.evaluate(net, X, C.laplacian, max_memory=20_000)
+    (slope,) = torch.autograd.grad(u.sum(), net[3].weight)
+    assert torch.allclose((slope * net[3].weight).sum(), u.sum())
+
+
+TOO_MUCH: dict[str, Callable[[], object]] = {
+    "no row fits": lambda: ap.evaluate(network(), X, C.laplacian, max_memory=100),
+    "no rows": lambda: ap.evaluate(network(), X[0], C.laplacian, max_memory=10**6),
+}
+
+
+@pytest.mark.parametrize("name", TOO_MUCH)
+def test_limits_that_cannot_be_kept(name: str) -> None:
+    with pytest.raises(ShapeError, match="max_memory"):
+        TOO_MUCH[name]()
+
+
+SCRIPT = """
+import re, torch, apolar as ap
+torch.set_num_threads(1)
+net = torch.nn.Sequential(
+    torch.nn.Linear(2, 64), torch.nn.Tanh(), torch.nn.Linear(64, 64), torch.nn.Tanh(), torch.nn.Linear(64, 1)
+)
+lap = ap.coordinates("x y").laplacian
+ap.evaluate(net, torch.rand(500, 2), lap).square().mean().backward()
+X = torch.rand(150_000, 2)
+peak = lambda: 1024 * int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1])
+before = peak()
+ap.evaluate(net, X, lap, max_memory={limit}).square().mean().backward()
+print(peak() - before)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc tells the peak of a process")
+def test_the_peak_of_a_process() -> None:
+    """Value and gradient at many points: within the limit, and far more without one."""
+    grown = {}
+    for limit in ("None", "64_000_000"):
+        done = subprocess.run(
+            [sys.executable, "-c", SCRIPT.replace("{limit}", limit)], capture_output=True, text=True, check=True
+        )
+        grown[limit] = int(done.stdout)
+    assert grown["64_000_000"] < 64_000_000
+    assert grown["None"] > 4 * grown["64_000_000"]
