@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeAlias
 import torch
 from torch import Tensor
 
-from apolar.kernels import compiled, eager, memory
+from apolar.kernels import compiled, eager, fused, memory
 from apolar.kernels.blocks import Blocks
 from apolar.kernels.composition import Composition
 
@@ -64,6 +64,8 @@ class Chain:
 
     def __call__(self, *tensors: Tensor, keep: bool = True) -> list[Tensor]:
         """The components of the result; and to be kept for ``pull_back`` the inputs of all links but the first, by blocks."""
+        if (driver := fused.driver(self.links, tensors, keep)) is not None:
+            return fused.run(self.links, self.operands, tensors, driver, keep)
         blocks = self._blocks(tensors, keep)
         rows = blocks.choose()
         plain = compiled.fit(*tensors[: self.operands])
@@ -81,6 +83,8 @@ class Chain:
         self, needed: Sequence[bool], tensors: Sequence[Tensor], kept: Sequence[Tensor], cotangent: Tensor
     ) -> list[Tensor | None]:
         """The cotangents of those tensors that need one."""
+        if kept and kept[0].ndim == 1 and (driver := fused.driver(self.links, tensors, True)) is not None:
+            return fused.pull_back(self.links, self.operands, needed, tensors, kept, cotangent, driver)
         cotangent = flat(cotangent)
         each, count = len(self.links) - 1, cotangent.shape[1]
         blocks = [kept[k : k + each] for k in range(0, len(kept), each)] if each else [kept]

@@ -103,6 +103,7 @@ class Native:
         self.function = native.library(cpp.source("kernel", program, TYPES[like.dtype])).kernel
         self.function.argtypes = [ctypes.c_void_p] * (len(program.inputs) + len(program.outputs)) + [ctypes.c_long] * 3
         self.function.restype = None
+        self.address = ctypes.cast(self.function, ctypes.c_void_p).value
 
     @staticmethod
     def available() -> bool:
