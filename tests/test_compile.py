@@ -116,6 +116,19 @@ def test_values_and_gradients(name: str, kernels: Any) -> None:
     assert step.captures == 1
 
 
+def test_programs_that_are_ready_later() -> None:
+    """What is kept for the backward pass may lie otherwise than when the step was captured."""
+    net, points = network(), X.repeat(500, 1)
+    step = ap.compile(dx**2 + dt)
+    expected = torch.autograd.grad(loss(step(net, points)), list(net.parameters()), allow_unused=True)
+    with ap.settings(kernels="compiled"):
+        for _ in range(3):
+            ap.evaluate(net, points, dx**2 + dt).sum().backward()
+            found = torch.autograd.grad(loss(step(net, points)), list(net.parameters()), allow_unused=True)
+            assert close(found, expected)
+    assert step.captures == 1
+
+
 def test_without_gradients() -> None:
     net, step = network(), ap.compile(dx**2)
     with torch.no_grad():

@@ -1,22 +1,20 @@
-"""Compositions and linear layers one behind the other, in blocks of rows that stay in the cache, forward and backward.
+"""Compositions and linear layers one behind the other, forward and backward.
 
-What the backward pass needs of a block is kept as the block was computed; gradients with respect to weights are added up
-block by block.
+Where all programs are ready they run as one call, otherwise one by one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from math import prod
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
 
 from apolar.kernels import compiled, eager, fused, memory
-from apolar.kernels.blocks import Blocks
 from apolar.kernels.composition import Composition
 
 
@@ -44,7 +42,6 @@ class Chain:
     """
 
     links: tuple[Link, ...]
-    blocks: dict[Any, Blocks] = field(default_factory=dict, repr=False)
 
     @cached_property
     def operands(self) -> int:
@@ -63,89 +60,51 @@ class Chain:
         return tuple(places)
 
     def __call__(self, *tensors: Tensor, keep: bool = True) -> list[Tensor]:
-        """The components of the result; and to be kept for ``pull_back`` the inputs of all links but the first, by blocks."""
-        if (driver := fused.driver(self.links, tensors, keep)) is not None:
+        """The components of the result, and the inputs of all links but the first where ``pull_back`` is to have them."""
+        driver = fused.driver(self.links, tensors, keep)
+        if driver is not None:
             return fused.run(self.links, self.operands, tensors, driver, keep)
-        blocks = self._blocks(tensors, keep)
-        rows = blocks.choose()
-        plain = compiled.fit(*tensors[: self.operands])
-        results, kept = [], []
-        with blocks.timed("forward", len(rows)):
-            for some in rows:
-                inputs = self._first(tensors, some)
-                for k, (link, places) in enumerate(zip(self.links, self.parameters, strict=True)):
-                    kept += inputs if k and keep else []
-                    inputs = [_run(link, inputs, [tensors[j] for j in places], plain)]
-                results += inputs
-        return [_joined(results, tensors[0].shape), *kept]
+        result, *kept = self._one_by_one(tensors)
+        return [_shaped(result, tensors[0].shape), *(kept if keep else [])]
 
     def pull_back(
         self, needed: Sequence[bool], tensors: Sequence[Tensor], kept: Sequence[Tensor], cotangent: Tensor
     ) -> list[Tensor | None]:
         """The cotangents of those tensors that need one."""
-        if kept and kept[0].ndim == 1 and (driver := fused.driver(self.links, tensors, True)) is not None:
-            return fused.pull_back(self.links, self.operands, needed, tensors, kept, cotangent, driver)
-        cotangent = flat(cotangent)
-        each, count = len(self.links) - 1, cotangent.shape[1]
-        blocks = [kept[k : k + each] for k in range(0, len(kept), each)] if each else [kept]
-        found: list[list[Tensor]] = [[] for _ in tensors]
-        plain = compiled.fit(*tensors[: self.operands], cotangent)
-        start = 0
-        with self._blocks(tensors, True).timed("backward", len(blocks)):
-            for later in blocks:
-                rows = slice(start, start + later[0].shape[1] if later else count)
-                inputs = [self._first(tensors, rows), *([x] for x in later)]
-                to_rows = cotangent if rows.stop - start == count else cotangent[:, rows]
-                for k, w in self._pulled_back(needed, tensors, inputs, to_rows, plain):
-                    found[k].append(w)
-                start = rows.stop
-        return [self._gathered(k, parts, tensors[k].shape) if parts else None for k, parts in enumerate(found)]
-
-    def _pulled_back(
-        self,
-        needed: Sequence[bool],
-        tensors: Sequence[Tensor],
-        inputs: Sequence[Sequence[Tensor]],
-        cotangent: Tensor,
-        plain: bool,
-    ) -> Iterator[tuple[int, Tensor]]:
-        """The same for one block, with the places of the tensors."""
+        if kept and kept[0].ndim == 1:  # as fused passes lay them out
+            driver = fused.driver(self.links, tensors, True) if compiled.fit(cotangent) else None
+            if driver is not None:
+                return fused.pull_back(self.links, self.operands, needed, tensors, kept, cotangent, driver)
+            kept = self._one_by_one(tensors)[1:]
+        inputs = [[flat(x) for x in tensors[: self.operands]], *([x] for x in kept)]
+        found: list[Tensor | None] = [None] * len(tensors)
+        w = flat(cotangent)
+        plain = compiled.fit(*tensors[: self.operands], w)
         for k in reversed(range(len(self.links))):
             link, places = self.links[k], self.parameters[k]
             if isinstance(link, Composition):
-                cotangents = compiled.pull_back(link, *inputs[k], cotangent, plain=plain)
+                cotangents = compiled.pull_back(link, *inputs[k], w, plain=plain)
             else:
                 if needed[places[0]]:
-                    yield places[0], product(cotangent.flatten(0, -2), inputs[k][0].flatten(0, -2).conj())
+                    found[places[0]] = product(w.flatten(0, -2), inputs[k][0].flatten(0, -2).conj())
                 if link.bias and needed[places[1]]:
-                    yield places[1], cotangent[: int(link.value)].flatten(0, -2).sum(0)
-                cotangents = [_outer(cotangent, tensors[places[0]].conj())] if k or needed[0] else []
+                    found[places[1]] = w[: int(link.value)].flatten(0, -2).sum(0)
+                cotangents = [_outer(w, tensors[places[0]].conj())] if k or needed[0] else []
             if k:
-                (cotangent,) = cotangents
+                (w,) = cotangents
             else:
-                yield from ((j, w) for j, w in enumerate(cotangents) if needed[j])
+                for j, x_bar in enumerate(cotangents):
+                    found[j] = x_bar.view(tensors[j].shape) if needed[j] else None
+        return found
 
-    def _gathered(self, k: int, parts: Sequence[Tensor], shape: Sequence[int]) -> Tensor:
-        """The cotangent of tensor k from those of the blocks: one below the other for rows, else their sum."""
-        return _joined(parts, shape) if k == 0 else _total(parts).view(shape)
-
-    def _first(self, tensors: Sequence[Tensor], rows: slice) -> list[Tensor]:
-        """The inputs of the first link for some rows; uniform ones are the same for all."""
-        x, *uniform = map(flat, tensors[: self.operands])
-        return [x if rows.stop - rows.start == x.shape[1] else x[:, rows].contiguous(), *uniform]
-
-    def _blocks(self, tensors: Sequence[Tensor], keep: bool) -> Blocks:
-        """How the rows are cut for tensors of these shapes."""
-        x = tensors[0]
-        key = keep, x.shape, x.dtype, x.device, torch.get_num_threads()
-        if key not in self.blocks:
-            count, columns = flat(x).shape[1:]
-            widest = max([columns, *(len(tensors[places[0]]) for places in self.parameters if places)])
-            size = max(link.algebra.size if isinstance(link, Composition) else len(x) for link in self.links)
-            once = x.device.type != "cpu" or not x.numel() or len(self.links) == 1
-            bytes_ = 0 if once else count * size * widest * x.element_size()
-            self.blocks[key] = Blocks(count, bytes_, *(("forward", "backward") if keep else ("forward",)))
-        return self.blocks[key]
+    def _one_by_one(self, tensors: Sequence[Tensor]) -> list[Tensor]:
+        """The result and the inputs of all links but the first, with one axis of rows."""
+        plain = compiled.fit(*tensors[: self.operands])
+        inputs, kept = [flat(x) for x in tensors[: self.operands]], []
+        for k, (link, places) in enumerate(zip(self.links, self.parameters, strict=True)):
+            kept += inputs if k else []
+            inputs = [_run(link, inputs, [tensors[j] for j in places], plain)]
+        return [*inputs, *kept]
 
 
 @lru_cache(maxsize=4096)
@@ -160,10 +119,9 @@ def flat(x: Tensor) -> Tensor:
     return x.reshape(len(x), prod(x.shape[1:-1]), *columns)
 
 
-def _joined(blocks: Sequence[Tensor], shape: Sequence[int]) -> Tensor:
-    """Blocks one below the other, with the axes of rows that the shape has."""
-    rows = blocks[0] if len(blocks) == 1 else torch.cat(list(blocks), 1)
-    return memory.shaped(rows, (len(rows), *shape[1:-1], *(rows.shape[-1:] if len(shape) > 1 else ())))
+def _shaped(x: Tensor, shape: Sequence[int]) -> Tensor:
+    """Components with the axes of rows that the shape has."""
+    return memory.shaped(x, (len(x), *shape[1:-1], *(x.shape[-1:] if len(shape) > 1 else ())))
 
 
 def _run(link: Link, inputs: Sequence[Tensor], parameters: Sequence[Tensor], plain: bool) -> Tensor:
@@ -177,13 +135,6 @@ def _run(link: Link, inputs: Sequence[Tensor], parameters: Sequence[Tensor], pla
         y[0] += bias[0]
         return y
     return torch.cat([y[:1] + bias[0], y[1:]])
-
-
-def _total(parts: Sequence[Tensor]) -> Tensor:
-    total = parts[0]
-    for part in parts[1:]:
-        total = total + part
-    return total
 
 
 def product(a: Tensor, b: Tensor) -> Tensor:

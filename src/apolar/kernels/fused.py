@@ -160,7 +160,7 @@ class Driver:
         except Exception:  # no compiler, or another library for matrix products: the chain runs link by link
             return
         self.forward, self.backward = library.forward, library.backward
-        self.product = ctypes.cast(product, ctypes.c_void_p).value
+        self.product = ctypes.cast(product, ctypes.c_void_p).value or 0
         whole, pointer = ctypes.c_long, ctypes.c_void_p
         self.forward.argtypes = [pointer, whole, *[pointer] * 5, whole, whole, whole, whole, pointer]
         self.backward.argtypes = [pointer, whole, *[pointer] * 9, whole, whole, whole, whole, pointer]

@@ -16,6 +16,10 @@ from apolar.jet import Jet
 from apolar.kernels import operations
 from apolar.kernels.chain import Chain, chain, flat
 
+_hooks = torch._C._autograd._top_saved_tensors_default_hooks
+"""None, or hooks for what is saved. torch.utils.checkpoint expects the same when it runs a function again, so that what
+depends on whether a program is ready is not saved then, but computed again."""
+
 
 def applies(*tensors: Any) -> bool:
     """Whether plain reverse mode watches: elsewhere (forward mode, torch.func, jets of jets) the eager path is taken."""
@@ -41,7 +45,7 @@ class Chained(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, links: Chain, *tensors: Tensor) -> Tensor:
-        result, *kept = operations.run(links, tensors, True)
+        result, *kept = operations.run(links, tensors, _hooks(True) is None)
         ctx.links, ctx.count = links, len(tensors)
         ctx.save_for_backward(*tensors, *kept)
         return result
@@ -53,6 +57,8 @@ class Chained(torch.autograd.Function):
         with torch._C._EnableTorchFunction():  # series need it, and gradients of a subclass of Tensor switch it off
             if torch.is_grad_enabled():
                 kept = _recorded(ctx.links, tensors)
+            elif not kept and len(ctx.links.links) > 1:
+                kept = operations.run(ctx.links, tensors, True)[1:]
             return None, *operations.pull_back(ctx.links, ctx.needs_input_grad[1:], tensors, kept, cotangent)
 
 
