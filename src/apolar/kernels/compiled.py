@@ -14,6 +14,7 @@ from enum import Enum
 import torch
 from torch import Tensor
 from torch.autograd import forward_ad
+from torch.nn import Parameter
 
 from apolar.kernels import cpp, memory, native, triton
 from apolar.kernels.composition import Composition
@@ -62,7 +63,7 @@ def fit(*operands: Tensor) -> bool:
     """Whether these are plain tensors on one device that has a back end, and nobody watches the operations on them."""
     device = operands[0].device
     for x in operands:
-        if type(x) is not Tensor or x.dtype not in TYPES or x.device != device:
+        if type(x) not in (Tensor, Parameter) or x.dtype not in TYPES or x.device != device:
             return False
         if x.is_neg() or not torch._C._has_storage(x):  # a sign or a batch that memory does not show
             return False

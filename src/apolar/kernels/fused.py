@@ -7,6 +7,7 @@ Gradients with respect to weights are added up thread by thread, and then over t
 from __future__ import annotations
 
 import ctypes
+import itertools
 import threading
 from array import array
 from collections.abc import Sequence
@@ -74,7 +75,7 @@ extern "C" void forward(const Link* links, long count, const T* x, const T* tang
         const Link& link = links[l];
         const bool last = l == count - 1, direct = last && link.results == 1;
         T* output = direct ? result + first * link.to
-                  : kept && !last ? kept[l] + first * link.results * link.to : here;
+                  : kept && !last && kept[l] ? kept[l] + first * link.results * link.to : here;
         if (link.weight) {
           product(gemm, false, true, link.components * n, link.to, link.from, input, link.weight, 0, output);
           if (link.bias)
@@ -98,7 +99,7 @@ extern "C" void backward(const Link* links, long count, const T* x, const T* tan
                          T* scratch, long space, long total, long blocks, long threads, Product gemm) {
   #pragma omp parallel for num_threads(threads) schedule(static)
   for (long thread = 0; thread < threads; ++thread) {
-    T *here = scratch + 3 * thread * space, *other = here + space, *inputs = other + space;
+    T *here = scratch + 4 * thread * space, *other = here + space, *inputs = other + space, *spare = inputs + space;
     for (long block = blocks * thread / threads; block < blocks * (thread + 1) / threads; ++block) {
       const long first = total * block / blocks, n = total * (block + 1) / blocks - first;
       const Link& end = links[count - 1];
@@ -111,6 +112,17 @@ extern "C" void backward(const Link* links, long count, const T* x, const T* tan
       for (long l = count - 1; l >= 0; --l) {
         const Link& link = links[l];
         const T* input = l ? kept[l - 1] + first * link.components * link.from : x + first * link.from;
+        if (l && !kept[l - 1] && weight_bar[l]) {  // the result of the composition before, once more
+          const Link& before = links[l - 1];
+          const T* given = l > 1 ? kept[l - 2] + first * before.components * before.from : x + first * before.from;
+          if (l == 1 && !before.uniform && before.components > 1) {
+            rows(given, total * before.from, spare, n * before.from, before.components, n * before.from);
+            given = spare;
+          }
+          if (before.uniform) reinterpret_cast<Uniform>(before.forward)(given, tangent, inputs, n, before.from, 1);
+          else reinterpret_cast<Stacked>(before.forward)(given, inputs, n, before.from, 1);
+          input = inputs;
+        }
         if (!l && !link.uniform && link.components > 1) {
           rows(input, total * link.from, inputs, n * link.from, link.components, n * link.from);
           input = inputs;
@@ -231,7 +243,7 @@ def driver(links: Sequence[Any], tensors: Sequence[Tensor], back: bool) -> Drive
             kernel = link.kernels.get((name, x.dtype, "cpu"))
             if kernel is None or kernel.function is None:
                 return None
-    if not compiled.fit(*(p.detach() if type(p) is torch.nn.Parameter else p for p in tensors)):
+    if not compiled.fit(*tensors):
         return None
     found = _driver(x.dtype)
     if current.kernels == "compiled":
@@ -244,7 +256,7 @@ def run(links: Sequence[Any], operands: int, tensors: Sequence[Tensor], driver: 
     tensors = [x.contiguous() for x in tensors]
     x = tensors[0]
     layout = Layout(links, tensors, operands, driver, keep)
-    kept = [memory.empty((layout.rows * size,), x) for size in layout.sizes[:-1]] if keep else []
+    kept = [memory.empty((layout.rows * n * s,), x) for n, s in zip(layout.sizes, _stored(links))] if keep else []
     result = memory.empty((layout.results, *x.shape[1:-1], layout.columns), x)
     scratch = memory.empty((2 * layout.threads * layout.space,), x)
     driver.forward(
@@ -276,17 +288,23 @@ def pull_back(
         weights.append(found[place] if count else None)
         biases.append(found[place + 1] if count == 2 else None)
         place += count
-    scratch = memory.empty((3 * threads * layout.space,), x)
+    scratch = memory.empty((4 * threads * layout.space,), x)
     driver.backward(
-        layout.table.buffer_info()[0], len(links), x.data_ptr(), tensors[operands - 1].data_ptr(), _pointers(kept),
-        cotangent.data_ptr(), _pointer(found[0]), _pointer(found[1] if uniform else None), _pointers(weights),
+        layout.table.buffer_info()[0], len(links), x.data_ptr(), tensors[operands - 1].data_ptr(),
+        _pointers(kept), cotangent.data_ptr(), _pointer(found[0]),
+        _pointer(found[1] if uniform else None), _pointers(weights),
         _pointers(biases), scratch.data_ptr(), *layout.arguments,
     )  # fmt: skip
     return [found[0], *(None if w is None or not n else w.sum(0) for w, n in zip(found[1:], needed[1:]))]
 
 
+def _stored(links: Sequence[Any]) -> list[bool]:
+    """Which results are kept for reverse mode: what a composition hands to a layer is computed again."""
+    return [not isinstance(a, Composition) or isinstance(b, Composition) for a, b in itertools.pairwise(links)]
+
+
 def _pointer(x: Tensor | None) -> int:
-    return 0 if x is None else x.data_ptr()
+    return x.data_ptr() if x is not None and x.numel() else 0
 
 
 def _pointers(tensors: Sequence[Tensor | None]) -> Any:

@@ -45,8 +45,9 @@ class Chained(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, links: Chain, *tensors: Tensor) -> Tensor:
-        result, *kept = operations.run(links, tensors, _hooks(True) is None)
-        ctx.links, ctx.count = links, len(tensors)
+        keep = _hooks(True) is None
+        result, *kept = operations.run(links, tensors, keep)
+        ctx.links, ctx.count, ctx.keep = links, len(tensors), keep
         ctx.save_for_backward(*tensors, *kept)
         return result
 
@@ -57,7 +58,7 @@ class Chained(torch.autograd.Function):
         with torch._C._EnableTorchFunction():  # series need it, and gradients of a subclass of Tensor switch it off
             if torch.is_grad_enabled():
                 kept = _recorded(ctx.links, tensors)
-            elif not kept and len(ctx.links.links) > 1:
+            elif not ctx.keep:
                 kept = operations.run(ctx.links, tensors, True)[1:]
             return None, *operations.pull_back(ctx.links, ctx.needs_input_grad[1:], tensors, kept, cotangent)
 
