@@ -1,4 +1,7 @@
-"""The peak of the memory that tensors occupy during one call, counted allocation by allocation, not by the process."""
+"""The peak of the memory that tensors occupy during one call, counted allocation by allocation, not by the process.
+
+Memory that apolar keeps for later calls is given back first, so that it is counted as well.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,8 @@ from collections.abc import Callable
 
 import torch
 from torch.profiler import ProfilerActivity, profile
+
+from apolar.kernels.memory import release
 
 
 def peak(function: Callable[[], object], device: str) -> int:
@@ -17,6 +22,7 @@ def peak(function: Callable[[], object], device: str) -> int:
         function()
         torch.cuda.synchronize()
         return torch.cuda.max_memory_allocated() - before
+    release()
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
         function()
     events = [e for e in profiler.profiler.kineto_results.events() if e.name() == "[memory]"]
