@@ -95,7 +95,7 @@ extern "C" void forward(const Link* links, long count, const T* x, const T* tang
 }
 
 extern "C" void backward(const Link* links, long count, const T* x, const T* tangent, T* const* kept, const T* cotangent,
-                         T* x_bar, T* tangent_bar, T* const* weight_bar, T* const* bias_bar,
+                         T* x_bar, T* tangent_bar, T* const* weight_bar, T* const* bias_bar, long apart,
                          T* scratch, long space, long total, long blocks, long threads, Product gemm) {
   #pragma omp parallel for num_threads(threads) schedule(static)
   for (long thread = 0; thread < threads; ++thread) {
@@ -132,15 +132,15 @@ extern "C" void backward(const Link* links, long count, const T* x, const T* tan
         if (link.weight) {
           const long all = link.components * n;
           if (weight_bar[l])
-            product(gemm, true, false, link.to, link.from, all, w, input, 1, weight_bar[l] + thread * link.to * link.from);
+            product(gemm, true, false, link.to, link.from, all, w, input, 1, weight_bar[l] + thread * apart);
           if (bias_bar[l] && link.bias)
             for (long r = 0; r < n; ++r)
-              for (long j = 0; j < link.to; ++j) bias_bar[l][thread * link.to + j] += w[r * link.to + j];
+              for (long j = 0; j < link.to; ++j) bias_bar[l][thread * apart + j] += w[r * link.to + j];
           if (l || x_bar) product(gemm, false, false, all, link.from, link.to, w, link.weight, 0, output);
         } else if (link.uniform) {
           const long size = (link.components - 1) * link.from;
           reinterpret_cast<UniformBack>(link.backward)(input, tangent, w, output, inputs, n, link.from, 1);
-          for (long j = 0; j < size; ++j) tangent_bar[thread * size + j] += inputs[j];
+          for (long j = 0; j < size; ++j) tangent_bar[thread * apart + j] += inputs[j];
         } else {
           reinterpret_cast<StackedBack>(link.backward)(input, w, output, n, link.from, 1);
         }
@@ -175,7 +175,7 @@ class Driver:
         self.product = ctypes.cast(product, ctypes.c_void_p).value or 0
         whole, pointer = ctypes.c_long, ctypes.c_void_p
         self.forward.argtypes = [pointer, whole, *[pointer] * 5, whole, whole, whole, whole, pointer]
-        self.backward.argtypes = [pointer, whole, *[pointer] * 9, whole, whole, whole, whole, pointer]
+        self.backward.argtypes = [pointer, whole, *[pointer] * 8, whole, pointer, whole, whole, whole, whole, pointer]
         self.forward.restype = self.backward.restype = None
         self.ready = True
 
@@ -274,28 +274,26 @@ def pull_back(
     tensors = [x.contiguous() for x in tensors]
     x, cotangent = tensors[0], cotangent.contiguous()
     layout = Layout(links, tensors, operands, driver, True)
-    threads = layout.threads
-    uniform = operands == 2
-    found: list[Tensor | None] = [memory.empty(x.shape, x) if needed[0] else None]
-    found += [
-        x.new_zeros(threads, *p.shape) if n or k < operands else None
-        for k, (p, n) in enumerate(zip(tensors, needed))
-        if k
-    ]
-    weights, biases, place = [], [], operands
+    x_bar = memory.empty(x.shape, x) if needed[0] else None
+    summed = [k for k in range(1, len(tensors)) if needed[k] or k < operands]
+    sizes = [tensors[k].numel() for k in summed]
+    sums = x.new_zeros(layout.threads, sum(sizes))
+    starts = itertools.accumulate(sizes, initial=0)
+    places = {k: sums.data_ptr() + start * x.element_size() for k, start in zip(summed, starts)}
+    weights, biases, k = [], [], operands
     for link in links:
         count = 0 if isinstance(link, Composition) else 1 + link.bias
-        weights.append(found[place] if count else None)
-        biases.append(found[place + 1] if count == 2 else None)
-        place += count
-    scratch = memory.empty((4 * threads * layout.space,), x)
+        weights.append(places.get(k, 0) if count else 0)
+        biases.append(places.get(k + 1, 0) if count == 2 else 0)
+        k += count
+    scratch = memory.empty((4 * layout.threads * layout.space,), x)
     driver.backward(
         layout.table.buffer_info()[0], len(links), x.data_ptr(), tensors[operands - 1].data_ptr(),
-        _pointers(kept), cotangent.data_ptr(), _pointer(found[0]),
-        _pointer(found[1] if uniform else None), _pointers(weights),
-        _pointers(biases), scratch.data_ptr(), *layout.arguments,
+        _pointers(kept), cotangent.data_ptr(), _pointer(x_bar), places.get(1, 0) if operands == 2 else 0,
+        _addresses(weights), _addresses(biases), sums.shape[1], scratch.data_ptr(), *layout.arguments,
     )  # fmt: skip
-    return [found[0], *(None if w is None or not n else w.sum(0) for w, n in zip(found[1:], needed[1:]))]
+    found = dict(zip(summed, sums.sum(0).split(sizes)))
+    return [x_bar, *(found[k].view(tensors[k].shape) if needed[k] else None for k in range(1, len(tensors)))]
 
 
 def _stored(links: Sequence[Any]) -> list[bool]:
@@ -307,5 +305,9 @@ def _pointer(x: Tensor | None) -> int:
     return x.data_ptr() if x is not None and x.numel() else 0
 
 
-def _pointers(tensors: Sequence[Tensor | None]) -> Any:
-    return (ctypes.c_void_p * len(tensors))(*map(_pointer, tensors)) if tensors else None
+def _pointers(tensors: Sequence[Tensor]) -> Any:
+    return _addresses([_pointer(x) for x in tensors])
+
+
+def _addresses(numbers: Sequence[int]) -> Any:
+    return (ctypes.c_void_p * len(numbers))(*numbers) if numbers else None
