@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from apolar.jet import Jet
-from apolar.kernels import operations
+from apolar.jet import Jet, capturing
+from apolar.kernels import compiled, operations
 from apolar.kernels.chain import Chain, chain, flat
+from apolar.kernels.composition import Composition
 
 _hooks = torch._C._autograd._top_saved_tensors_default_hooks
 """None, or hooks for what is saved. torch.utils.checkpoint expects the same when it runs a function again, so that what
@@ -37,6 +38,9 @@ def run(links: Chain, *tensors: Tensor) -> Tensor:
     if applies(*tensors):
         found: Tensor = Chained.apply(links, *tensors)
         return found
+    first, *others = links.links
+    if not others and isinstance(first, Composition) and not capturing.get():
+        return compiled.compose(first, *tensors)  # of any shape, with nothing around it: small problems are many
     return operations.run(links, tensors, False)[0]
 
 

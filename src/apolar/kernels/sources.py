@@ -195,7 +195,7 @@ def composed(g: Jet, taylor: Callable[[Any, int], Sequence[Any]]) -> Tensor | Pe
     """φ(g): now, or later where nothing stands in the way."""
     source = _source(g)
     link = composition(g.algebra, taylor, source.carried if isinstance(source, Uniform) else None)
-    if isinstance(source, Stacked) and not postponable(*source.operands):
+    if isinstance(source, Stacked) and not (g.ndim and postponable(*source.operands)):
         return reverse.run(chain(link), *source.operands)
     return Pending(source, link)
 
