@@ -46,21 +46,17 @@ def rows_within(f: Callable[..., Any], points: Sequence[Tensor], over: Algebra, 
     Raises:
         ShapeError: not even one row fits, or there are no rows.
     """
-    if not points[0].ndim or points[0].ndim < 2:
+    if points[0].ndim < 2:
         raise ShapeError(f"max_memory needs points (N, ..., d), got {tuple(points[0].shape)}")
     few = [x[:ROWS] for x in points]
     counter = Counter()
-    with torch.no_grad(), counter:
-        values = f(*few)
-    kept = counter.written if torch.is_grad_enabled() and _recorded(f, few) else 0
+    with counter:
+        values = tree_leaves(f(*few))
+    kept = counter.written if any(y.requires_grad for y in values) else 0
     each = over.size * points[0].element_size() * (kept + HELD * counter.largest) / max(len(few[0]), 1)
-    size = int(max_memory // each) if each else len(points[0])
+    size = int(max_memory // each) if each else max(len(points[0]), 1)
     if size < 1:
         raise ShapeError(
-            f"max_memory={max_memory} bytes are too few: one row of {tuple(values.shape)} needs about {round(each):,}"
+            f"max_memory={max_memory} bytes are too few: one row of {tuple(points[0].shape)} needs about {round(each):,}"
         )
     return size
-
-
-def _recorded(f: Callable[..., Any], few: Sequence[Tensor]) -> bool:
-    return any(y.requires_grad for y in tree_leaves(f(*few)) if isinstance(y, Tensor))

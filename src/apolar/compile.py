@@ -17,7 +17,7 @@ from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from apolar.errors import FunctionError
 from apolar.evaluate import evaluate, reachable_modules
-from apolar.kernels.capture import capture
+from apolar.kernels.capture import capture, cotangents
 from apolar.kernels.settings import settings
 from apolar.kernels.sources import postponable
 from apolar.operators import Operator
@@ -132,24 +132,13 @@ class Replay(torch.autograd.Function):
         return tuple(results)
 
     @staticmethod
-    def backward(ctx: Any, *cotangents: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, *given: Tensor) -> tuple[Tensor | None, ...]:
         saved = ctx.saved_tensors
         tensors, read = saved[: ctx.count], saved[ctx.count :]
         if torch.is_grad_enabled():
-            return None, None, *_differentiated(ctx.step, ctx.leaves, tensors, cotangents)
-        return None, None, *ctx.step.capture.backward(*read, *(w.contiguous() for w in cotangents))
-
-
-def _differentiated(
-    step: Step, leaves: Sequence[Any], tensors: Sequence[Tensor], cotangents: Sequence[Tensor]
-) -> list[Tensor | None]:
-    """The cotangents of the tensors, in operations that can be differentiated again."""
-    results, _ = tree_flatten(step.again(leaves, tensors))
-    pairs = [(y, w) for y, w in zip(results, cotangents, strict=True) if y.requires_grad]
-    needed = [x for x in tensors if x.requires_grad]
-    outputs, weights = [y for y, _ in pairs], [w for _, w in pairs]
-    found = iter(torch.autograd.grad(outputs, needed, weights, create_graph=True, allow_unused=True))
-    return [next(found) if x.requires_grad else None for x in tensors]
+            results, _ = tree_flatten(ctx.step.again(ctx.leaves, tensors))
+            return None, None, *cotangents(tensors, results, given, create_graph=True)
+        return None, None, *ctx.step.capture.backward(*read, *(w.contiguous() for w in given))
 
 
 # ------------------------------------------------------------------------------------------------- what a capture holds for

@@ -6,7 +6,6 @@ import math
 import weakref
 from cmath import isfinite
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from numbers import Real
 from typing import Any
 
@@ -29,7 +28,7 @@ from apolar.errors import (
 )
 from apolar.finite import checked
 from apolar.jet import Jet, Level, compiling, new_level, refusal
-from apolar.kernels.sources import Uniform, postponable
+from apolar.kernels.sources import Uniform, full_precision, postponable
 from apolar.operators import Coordinates, Operator
 
 Directions = Sequence[Tensor | None]
@@ -118,9 +117,7 @@ def push(
 
     def operated(*x: Tensor) -> list[Any]:
         leaves, structure = tree_flatten(_returned(f(*x)))
-        results = [
-            read(over, y, operators, level) for y in leaves
-        ]  # computes what has waited for it, so f may fail here
+        results = [read(over, y, operators, level) for y in leaves]  # what has waited is computed here, and may fail
         return [tree_unflatten(column, structure) for column in zip(*results, strict=True)]
 
     found: list[Any] = call(operated, inputs, points)
@@ -229,11 +226,6 @@ def call(f: Callable[..., Any], inputs: Sequence[Any], points: Sequence[Tensor])
         ) from error
     finally:
         refusal.reset(before)
-
-
-def full_precision(device: str) -> AbstractContextManager[Any]:
-    """Without autocast."""
-    return torch.autocast(device, enabled=False) if torch.is_autocast_enabled(device) else nullcontext()
 
 
 def _failure(f: Callable[..., Any], points: Sequence[Tensor]) -> Exception | None:

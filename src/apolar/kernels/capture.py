@@ -58,13 +58,7 @@ def capture(
     def joint(*given: Tensor) -> list[Tensor | None]:
         moving = [x.detach().requires_grad_(x.requires_grad) for x in given[: len(inputs)]]
         found = function(*moving)
-        needed = [x for x in (*moving, *sources) if x.requires_grad]
-        pairs = [(y, w) for y, w in zip(found, given[len(tensors) :], strict=True) if y.requires_grad]
-        cotangents: list[Tensor | None] = [None] * len(needed)
-        if needed and pairs:
-            cotangents = list(torch.autograd.grad(*_columns(pairs, needed), allow_unused=True))
-        spread = iter(cotangents)
-        return [*found, *(next(spread) if x.requires_grad else None for x in tensors)]
+        return [*found, *cotangents([*moving, *sources], found, given[len(tensors) :])]
 
     token = capturing.set(True)
     try:
@@ -87,8 +81,17 @@ class Values(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-def _columns(pairs: Sequence[tuple[Tensor, Tensor]], needed: Sequence[Tensor]) -> tuple[Any, Any, Any]:
-    return [y for y, _ in pairs], needed, [w for _, w in pairs]
+def cotangents(
+    tensors: Sequence[Tensor], results: Sequence[Tensor], given: Sequence[Tensor], create_graph: bool = False
+) -> list[Tensor | None]:
+    """The cotangents of the tensors that require one, from those of the results."""
+    needed = [x for x in tensors if x.requires_grad]
+    moving = [(y, w) for y, w in zip(results, given, strict=True) if y.requires_grad]
+    if not needed or not moving:
+        return [None] * len(tensors)
+    outputs, weights = zip(*moving)
+    found = iter(torch.autograd.grad(outputs, needed, weights, create_graph=create_graph, allow_unused=True))
+    return [next(found) if x.requires_grad else None for x in tensors]
 
 
 def _divided(traced: GraphModule, inputs: int, results: int) -> Capture:
@@ -96,8 +99,8 @@ def _divided(traced: GraphModule, inputs: int, results: int) -> Capture:
     nodes = list(traced.graph.nodes)
     given = [n for n in nodes if n.op == "placeholder"]
     (returned,) = next(n for n in nodes if n.op == "output").args
-    cotangents = given[inputs:]
-    behind: set[Node] = set(cotangents)
+    weights = given[inputs:]
+    behind: set[Node] = set(weights)
     for node in nodes:
         if not behind.isdisjoint(node.all_input_nodes):
             behind.add(node)
@@ -108,7 +111,7 @@ def _divided(traced: GraphModule, inputs: int, results: int) -> Capture:
     saved = list(dict.fromkeys(m for m in read if m not in behind and m.op != "get_attr"))
     return Capture(
         _written(traced, ahead, given[:inputs], [*returned[:results], *saved]),
-        _written(traced, back, [*saved, *cotangents], returned[results:]),
+        _written(traced, back, [*saved, *weights], returned[results:]),
         results,
     )
 

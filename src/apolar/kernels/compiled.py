@@ -147,12 +147,9 @@ class Kernel:
             self.work += entries + WORK // 100
             if self.work < WORK and current.kernels == "auto":
                 return False
-            builder = threading.Thread(target=self._build, name="apolar-kernels", daemon=True)
-            try:
-                builder.start()
-            except RuntimeError:  # there are too many, or the interpreter ends
+            self.builder = native.in_background(self._build)
+            if self.builder is None:
                 return False
-            self.builder = builder  # started: another thread may join it at once
         self.calls += 1
         if current.kernels == "compiled" or self.calls >= PATIENCE:
             self.builder.join()
@@ -178,9 +175,7 @@ class Kernel:
         try:
             program = self.make()
             function = BACK_ENDS[self.like.device.type](program, self.like, *self.layout)
-        except (
-            Exception
-        ):  # not recorded, no compiler, a full disk: the eager path is there, and nobody would see an error
+        except Exception:  # not recorded, no compiler, a full disk: the eager path is there
             return
         self.outputs = [(len(operand.components), operand.uniform) for operand, _ in program.outputs]
         self.function = function

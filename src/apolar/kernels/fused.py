@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ctypes
 import itertools
-import threading
 from array import array
 from collections.abc import Sequence
 from functools import cache
@@ -161,8 +160,7 @@ class Driver:
     def __init__(self, dtype: torch.dtype) -> None:
         self.dtype = dtype
         self.ready = False
-        self.builder = threading.Thread(target=self._build, name="apolar-driver", daemon=True)
-        self.builder.start()
+        self.builder = native.in_background(self._build)
 
     def _build(self) -> None:
         try:
@@ -246,7 +244,7 @@ def driver(links: Sequence[Any], tensors: Sequence[Tensor], back: bool) -> Drive
     if not compiled.fit(*tensors):
         return None
     found = _driver(x.dtype)
-    if current.kernels == "compiled":
+    if current.kernels == "compiled" and found.builder is not None:
         found.builder.join()
     return found if found.ready else None
 

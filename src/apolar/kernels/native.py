@@ -12,6 +12,8 @@ import os
 import re
 import subprocess
 import tempfile
+import threading
+from collections.abc import Callable
 from functools import cache, lru_cache
 from pathlib import Path
 
@@ -50,6 +52,17 @@ def library(source: str) -> ctypes.CDLL:
         return ctypes.CDLL(str(path))
     except (OSError, subprocess.SubprocessError) as error:
         raise CompilerError(str(error)) from error
+
+
+def in_background(build: Callable[[], None]) -> threading.Thread | None:
+    """A thread that builds, which another one may wait for; None where none can be started: there are too many, or the
+    interpreter ends."""
+    builder = threading.Thread(target=build, name="apolar-kernels", daemon=True)
+    try:
+        builder.start()
+    except RuntimeError:
+        return None
+    return builder
 
 
 def available() -> bool:

@@ -1,7 +1,7 @@
 """Components that are not stacked yet, because they may never have to be.
 
-Tangents of coordinates are the same for every row, and remain so through a linear layer. A composition and a thin layer
-behind it wait until it is known which of their components are read.
+Tangents of coordinates are the same for every row, and remain so through a linear layer. Compositions and layers wait until
+it is known which of their components are read.
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ class Pending:
             wanted = wanted if isinstance(source.link, Affine) else None
             source = source.inner
         operands = source.operands if wanted is None else (source.some(wanted),)
-        with torch.set_grad_enabled(self.recorded), _full_precision(self.device.type):
+        with torch.set_grad_enabled(self.recorded), full_precision(self.device.type):
             return reverse.run(chain(*links), *operands, *parameters)
 
     def _passed_through(self, recorded: bool) -> bool:
@@ -178,7 +178,8 @@ def settle() -> None:
             source.stacked()
 
 
-def _full_precision(device: str) -> AbstractContextManager[Any]:
+def full_precision(device: str) -> AbstractContextManager[Any]:
+    """Without autocast."""
     return torch.autocast(device, enabled=False) if torch.is_autocast_enabled(device) else nullcontext()
 
 
