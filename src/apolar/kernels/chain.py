@@ -74,7 +74,9 @@ class Chain:
         if kept and kept[0].ndim == 1:  # as fused passes lay them out
             driver = fused.driver(self.links, tensors, True) if compiled.fit(cotangent) else None
             if driver is not None:
-                return fused.pull_back(self.links, self.operands, needed, tensors, kept, cotangent, driver)
+                return fused.pull_back(
+                    self.links, self.operands, self.parameters, needed, tensors, kept, cotangent, driver
+                )
             kept = self._one_by_one(tensors)[1:]
         inputs = [[flat(x) for x in tensors[: self.operands]], *([x] for x in kept)]
         found: list[Tensor | None] = [None] * len(tensors)

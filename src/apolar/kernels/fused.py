@@ -265,8 +265,8 @@ def run(links: Sequence[Any], operands: int, tensors: Sequence[Tensor], driver: 
 
 
 def pull_back(
-    links: Sequence[Any], operands: int, needed: Sequence[bool], tensors: Sequence[Tensor], kept: Sequence[Tensor],
-    cotangent: Tensor, driver: Driver,
+    links: Sequence[Any], operands: int, parameters: Sequence[Sequence[int]], needed: Sequence[bool],
+    tensors: Sequence[Tensor], kept: Sequence[Tensor], cotangent: Tensor, driver: Driver,
 ) -> list[Tensor | None]:  # fmt: skip
     """The cotangents of those tensors that need one."""
     tensors = [x.contiguous() for x in tensors]
@@ -278,12 +278,8 @@ def pull_back(
     sums = x.new_zeros(layout.threads, sum(sizes))
     starts = itertools.accumulate(sizes, initial=0)
     places = {k: sums.data_ptr() + start * x.element_size() for k, start in zip(summed, starts)}
-    weights, biases, k = [], [], operands
-    for link in links:
-        count = 0 if isinstance(link, Composition) else 1 + link.bias
-        weights.append(places.get(k, 0) if count else 0)
-        biases.append(places.get(k + 1, 0) if count == 2 else 0)
-        k += count
+    weights = [places.get(p[0], 0) if p else 0 for p in parameters]
+    biases = [places.get(p[1], 0) if len(p) == 2 else 0 for p in parameters]
     scratch = memory.empty((4 * layout.threads * layout.space,), x)
     driver.backward(
         layout.table.buffer_info()[0], len(links), x.data_ptr(), tensors[operands - 1].data_ptr(),
