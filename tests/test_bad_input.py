@@ -247,6 +247,7 @@ BUILT_IN: dict[type[ApolarError], type[Exception]] = {
     errors.GraphError: RuntimeError,
     errors.SettingError: ValueError,
     errors.CaptureError: RuntimeError,
+    errors.LanguageError: ValueError,
     errors.RowCouplingError: RuntimeError,
     errors.UnsupportedOperator: NotImplementedError,
     errors.SingularPoint: ArithmeticError,

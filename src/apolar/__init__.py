@@ -12,6 +12,7 @@ from apolar.errors import (
     ExpressionError,
     FunctionError,
     GraphError,
+    LanguageError,
     NonFiniteError,
     OperatorError,
     RowCouplingError,

@@ -63,3 +63,7 @@ class SettingError(ApolarError, ValueError):
 
 class CaptureError(ApolarError, RuntimeError):
     """A function cannot be captured as a list of operations."""
+
+
+class LanguageError(ApolarError, ValueError):
+    """A language without texts."""
