@@ -15,8 +15,9 @@ from torch import Tensor
 
 import apolar as ap
 from apolar.errors import ApolarError, DetachedError, FunctionError, UnsupportedOperator
-from apolar.evaluate import lift, read
+from apolar.evaluate import read
 from apolar.jet import RULES, Jet, belongs, component_list, innermost, jets, new_level, plain, value
+from apolar.seeds import lift
 
 C = ap.coordinates("x y")
 dx, dy = C

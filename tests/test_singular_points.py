@@ -14,11 +14,12 @@ from torch import Tensor, nn, tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import apolar as ap
-from apolar.evaluate import lift, push, read
+from apolar.evaluate import push, read
 from apolar.finite import name_of
 from apolar.jet import Jet, new_level
 from apolar.rules.registry import KINDS
 from apolar.rules.singular_points import TABLE
+from apolar.seeds import lift
 from tests.oracles.lines import flat, leaves
 from tests.rules.tables import CASES
 

@@ -15,8 +15,8 @@ from torch import Tensor
 
 import apolar as ap
 from apolar.errors import UnsupportedOperator
-from apolar.evaluate import lift
 from apolar.jet import Jet
+from apolar.seeds import lift
 
 dx, _ = ap.coordinates("x y")
 

@@ -16,12 +16,13 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from apolar.errors import FunctionError
-from apolar.evaluate import evaluate, reachable_modules
+from apolar.evaluate import evaluate
 from apolar.kernels.capture import capture, cotangents
 from apolar.kernels.settings import settings
 from apolar.kernels.sources import postponable
 from apolar.operators import Operator
 from apolar.residual import Residual
+from apolar.rows import reachable_modules
 
 
 def compile(*targets: Operator | float | Residual | Callable[..., Any]) -> Compiled:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
-import weakref
 from cmath import isfinite
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from numbers import Real
 from typing import Any
 
@@ -23,16 +21,13 @@ from apolar.errors import (
     FunctionError,
     NonFiniteError,
     OperatorError,
-    RowCouplingError,
     ShapeError,
 )
-from apolar.finite import checked
-from apolar.jet import Jet, Level, compiling, new_level, refusal
-from apolar.kernels.sources import Uniform, full_precision, postponable
-from apolar.operators import Coordinates, Operator
-
-Directions = Sequence[Tensor | None]
-"""For each symbol the direction in which a tensor moves; None where it does not."""
+from apolar.jet import Jet, Level, new_level, refusal, watched
+from apolar.kernels.sources import full_precision
+from apolar.operators import Operator
+from apolar.rows import check_rows
+from apolar.seeds import Directions, Units, along, axes, lift
 
 
 def evaluate(
@@ -83,14 +78,15 @@ def evaluate(
     coordinates = wanted[0].coordinates
     tensors = check_points(points)
     batch = tuple(tensors[0].shape[:-1])
+    seeds: Sequence[Directions]
     if directions is not None:
-        seeds = _bound(tensors, coordinates, directions)
+        seeds = along(tensors, coordinates, directions)
     elif not isinstance(points, Tensor) and len(tensors) == len(coordinates):
         tensors = _broadcast(tensors)
         seeds = [[torch.ones_like(x) if j == k else None for j in range(len(tensors))] for k, x in enumerate(tensors)]
         batch = tuple(tensors[0].shape[:-1] if tensors[0].shape[-1:] == (1,) else tensors[0].shape)
     else:
-        seeds = _axes(tensors, coordinates)
+        seeds = axes(tensors, coordinates)
     if max_memory is not None:
         fitting = rows_within(f, tensors, algebra(*wanted), max_memory)
         chunk_size = min(fitting, chunk_size or fitting)
@@ -122,47 +118,6 @@ def push(
 
     found: list[Any] = call(operated, inputs, points)
     return found
-
-
-def lift(
-    over: Algebra, value: Tensor, directions: Directions, level: Level | None = None, check_finite: bool = False
-) -> Jet:
-    """The jet of a point that moves along ``directions``, one for each symbol; checked inside of a checked one too."""
-    components: list[Tensor | None] = [value] + [None] * (over.size - 1)
-    for symbol, direction in enumerate(directions):
-        if direction is not None:
-            for i, c in over.seed(symbol):
-                step = direction if c == 1 else c * direction
-                so_far = components[i]
-                components[i] = step if so_far is None else so_far + step
-    check = checked if check_finite else value.checked if isinstance(value, Jet) else None
-    return Jet(
-        _uniform(over, value, components) or _stacked(value, components),
-        over,
-        new_level() if level is None else level,
-        torch.is_grad_enabled(),
-        check,
-    )
-
-
-def _stacked(value: Tensor, components: Sequence[Tensor | None]) -> Tensor:
-    zero = torch.zeros_like(value)
-    found = [zero if c is None else c for c in components]
-    if any(c.shape != value.shape or c.dtype != value.dtype for c in found):
-        found = [c.to(value.dtype).expand_as(value) for c in found]
-    return torch.stack(found)
-
-
-def _uniform(over: Algebra, value: Tensor, components: Sequence[Tensor | None]) -> Uniform | None:
-    """The same, where all rows move alike."""
-    if value.ndim < 2:
-        return None
-    moving = {k: c for k, c in enumerate(components) if k and c is not None}
-    alike = all(c.shape == value.shape and not any(c.stride()[:-1]) for c in moving.values())
-    if not alike or not moving or not value.numel() or not postponable(value):
-        return None
-    first = tuple(slice(1) for _ in value.shape[:-1])
-    return Uniform(value, torch.stack([c[first].to(value.dtype) for c in moving.values()]), tuple(moving), over.size)
 
 
 def read(over: Algebra, output: Tensor, operators: Sequence[Operator], level: Level) -> list[Tensor]:
@@ -275,167 +230,6 @@ def check_points(points: Any) -> tuple[Tensor, ...]:
     return tensors
 
 
-def _broadcast(tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
-    try:
-        return tuple(torch.broadcast_tensors(*tensors)) if len(tensors) > 1 else tuple(tensors)
-    except RuntimeError as error:
-        raise ShapeError(f"coordinates of shapes {[tuple(x.shape) for x in tensors]} do not broadcast") from error
-
-
-def watched(*tensors: Any) -> bool:
-    """Whether values may be looked at: not inside of jets, torch.func or a compiler."""
-    return not (any(isinstance(x, Jet) for x in tensors) or torch._C._are_functorch_transforms_active() or compiling())
-
-
-def _axes(points: Sequence[Tensor], coordinates: Coordinates) -> list[list[Tensor | None]]:
-    """Every coordinate moves its own entry of the last axes, taken together: the unit vectors as directions."""
-    d = len(coordinates)
-    widths = [x.shape[-1] if x.ndim else 0 for x in points]
-    if sum(widths) != d:
-        raise ShapeError(_wrong_axis(points, coordinates))
-    units = torch.eye(d, dtype=points[0].dtype, device=points[0].device).split(widths, dim=1)
-    return [[unit[j].expand_as(x) for j in range(d)] for x, unit in zip(points, units, strict=True)]
-
-
-def _wrong_axis(points: Sequence[Tensor], coordinates: Coordinates) -> str:
-    shapes = ", ".join(str(tuple(x.shape)) for x in points)
-    width = points[0].shape[-1] if points[0].ndim else 0
-    advice = "Reshape the points to (..., number of coordinates)"
-    if len(points) == 1 and 0 < width <= 20:
-        unused = (n for n in ("t", "x", "y", "z", *(f"x{i}" for i in range(1, 50))) if n not in coordinates.names)
-        names = " ".join([*coordinates.names, *unused][:width])
-        advice = f"If the points are right, name every coordinate: ap.coordinates({names!r})"
-    return (
-        f"the operators live in coordinates {coordinates}, so the points need a last axis of {len(coordinates)}; "
-        f"got {shapes}. {advice}."
-    )
-
-
-def _bound(
-    points: Sequence[Tensor], coordinates: Coordinates, directions: Mapping[str, Tensor]
-) -> list[list[Tensor | None]]:
-    """Every symbol moves the points along its direction field."""
-    if len(points) != 1:
-        raise ShapeError(
-            "directions move the rows of one tensor of points; concatenate the coordinates on the last axis"
-        )
-    if set(directions) != set(coordinates.names):
-        raise OperatorError(f"directions must be given for all of {coordinates}, got {sorted(directions)}")
-    x = points[0]
-    try:
-        return [
-            [torch.as_tensor(directions[n], dtype=x.dtype, device=x.device).expand_as(x) for n in coordinates.names]
-        ]
-    except (RuntimeError, TypeError, ValueError) as error:
-        found = {name: tuple(v.shape) if isinstance(v, Tensor) else v for name, v in directions.items()}
-        raise ShapeError(
-            f"directions must be tensors that broadcast to the points, {tuple(x.shape)}; got {found}"
-        ) from error
-
-
-# -------------------------------------------------------------------------------------------------------------- row by row
-
-_independent: weakref.WeakKeyDictionary[Any, set[Any]] = weakref.WeakKeyDictionary()
-"""Functions seen to treat rows independently: for which batch shapes of how many axes, with which modules in training."""
-
-
-def check_rows(f: Callable[..., Any], points: Sequence[Tensor], output: Any, batch: tuple[int, ...]) -> None:
-    """Refuse a function whose rows depend on each other: by the shape of its result, and by a trial once per function."""
-    for leaf in tree_leaves(output):
-        if tuple(leaf.shape[: len(batch)]) != batch:
-            raise RowCouplingError(
-                f"f must return one row for each point: points {tuple(points[0].shape)} need a result {(*batch, 'k')}, got "
-                f"{tuple(leaf.shape)}. If f sums over its points, use ap.grad, ap.jacobian or ap.hessian; if it takes a single "
-                "point, evaluate at one point and batch that: torch.func.vmap(lambda x: ap.evaluate(f, x, ...))(X)."
-            )
-    if not watched(*points) or all(n < 2 for n in batch):
-        return
-    trial = (batch, points[0].ndim, _modes(f))
-    try:
-        seen = _independent.setdefault(f, set())
-    except TypeError:
-        seen = set()
-    if trial not in seen and _rows_depend(f, points, batch):
-        raise RowCouplingError(
-            "f mixes rows: the result of a point changes when other points change, so its derivative with respect to its own "
-            "coordinates is not defined. Batch normalisation in training mode does so (call .eval()), and so do means or "
-            "sums over the first axis. For functions of all points together use ap.grad, ap.jacobian or ap.hessian."
-        )
-    seen.add(trial)
-
-
-def _modes(f: Any) -> tuple[bool, ...]:
-    """Which modules that f can reach are in training mode."""
-    return tuple(getattr(m, "training", False) for m in reachable_modules(f))
-
-
-def reachable_modules(f: Any) -> Iterator[torch.nn.Module]:
-    """Modules that f is or holds by its closure, its arguments or its globals, with all that they consist of."""
-    held = [f, getattr(f, "__self__", None), *getattr(f, "args", ()), *(getattr(f, "keywords", None) or {}).values()]
-    code = getattr(f, "__code__", None)
-    if code is not None:
-        held += [f.__globals__.get(name) for name in code.co_names]
-        for cell in f.__closure__ or ():
-            try:
-                held.append(cell.cell_contents)
-            except ValueError:
-                continue
-    return (m for h in held if isinstance(h, torch.nn.Module) for m in h.modules())
-
-
-def _rows_depend(f: Callable[..., Any], points: Sequence[Tensor], batch: tuple[int, ...]) -> bool:
-    """Whether, along a batch axis, one half of the results changes when the other half of the points does.
-
-    Random functions pass: two runs of them differ anyway.
-    """
-    with torch.no_grad():
-        before = _random_state(points)
-        points = [_generic(x, batch) for x in points]
-        plain = tree_leaves(f(*(x.clone() for x in points)))
-        if before != _random_state(points):
-            return False
-        for axis, rows in enumerate(batch):
-            for moved, kept in _halves(rows):
-                changed = tree_leaves(f(*(_moved(x, axis, moved) for x in points)))
-                for a, b in zip(plain, changed, strict=True):
-                    still = slice(kept.start, kept.stop)
-                    a, b = a.movedim(axis, 0)[still], b.movedim(axis, 0)[still]
-                    if not torch.allclose(a, b, rtol=1e-4, atol=1e-5 * _scale(a), equal_nan=True):
-                        return True
-    return False
-
-
-def _generic(x: Tensor, batch: tuple[int, ...]) -> Tensor:
-    """Points nearby that all differ, drawn towards ½ so that those between 0 and 1 stay there."""
-    shift = torch.linspace(0.05, 0.09, math.prod(batch), dtype=x.real.dtype, device=x.device)
-    return 0.9 * x + shift.reshape(*batch, *(1,) * (x.ndim - len(batch)))
-
-
-def _moved(x: Tensor, axis: int, rows: slice) -> Tensor:
-    """The points with some rows elsewhere: in reverse order, and drawn towards ½ once more."""
-    x = x.clone()
-    some = x.movedim(axis, 0)[rows]
-    some.copy_(0.9 * some.flip(0) + 0.05)
-    return x
-
-
-def _halves(rows: int) -> list[tuple[slice, slice]]:
-    first, second = slice(0, rows // 2), slice(rows // 2, rows)
-    return [(first, second), (second, first)] if rows > 1 else []
-
-
-def _random_state(points: Sequence[Tensor]) -> list[list[int]]:
-    states = [torch.get_rng_state()]
-    if any(x.is_cuda for x in points):
-        states.append(torch.cuda.get_rng_state(points[0].device))
-    return [state.tolist() for state in states]
-
-
-def _scale(x: Tensor) -> float:
-    finite = x[torch.isfinite(x)]
-    return float(finite.abs().max()) if finite.numel() else 0.0
-
-
 def _in_chunks(
     f: Callable[..., Any],
     points: Sequence[Tensor],
@@ -452,11 +246,20 @@ def _in_chunks(
             f"chunk_size={size} needs a positive number and points (N, ..., d), got {tuple(points[0].shape)}"
         )
     count = len(points)
+    fields = [[] if isinstance(moves, Units) else list(moves) for moves in seeds]
 
     def run(*some: Any) -> list[Any]:
-        moving = [some[count + k * len(seeds[0]) :][: len(seeds[0])] for k in range(count)]
+        rows = iter(some[count:])
+        moving = [moves if isinstance(moves, Units) else [next(rows) for _ in moves] for moves in seeds]
         results = push(f, some[:count], moving, operators, check_finite)
         check_rows(f, some[:count], results[0], (some[0].shape[0], *batch[1:]))
         return results
 
-    return in_chunks(run, [*points, *(v for moves in seeds for v in moves)], batch[0], size, again)
+    return in_chunks(run, [*points, *(v for moves in fields for v in moves)], batch[0], size, again)
+
+
+def _broadcast(tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    try:
+        return tuple(torch.broadcast_tensors(*tensors)) if len(tensors) > 1 else tuple(tensors)
+    except RuntimeError as error:
+        raise ShapeError(f"coordinates of shapes {[tuple(x.shape) for x in tensors]} do not broadcast") from error

@@ -141,6 +141,11 @@ class Jet(torch.Tensor):
         return (self.source if self._stacked is None else self._stacked).dtype  # type: ignore[union-attr]
 
     @property
+    def device(self) -> torch.device:  # type: ignore[override]
+        """Where they are."""
+        return (self.source if self._stacked is None else self._stacked).device  # type: ignore[union-attr]
+
+    @property
     def value(self) -> Tensor:
         """The first component, p₀ = 1: the tensor without derivatives."""
         return self.components[0]
@@ -219,10 +224,14 @@ def missing() -> None:
 
 def innermost(args: Any, kwargs: dict[str, Any]) -> Jet:
     """The jet with the highest level among the arguments: the evaluation that has to act first."""
-    first, *others = (*jets(args), *jets(kwargs)) if kwargs else jets(args)
-    for jet in others:
-        first = jet if jet.level > first.level else first
-    return first
+    found = list(jets(args))
+    if kwargs:
+        found += jets(kwargs)
+    return found[0] if len(found) == 1 else max(found, key=_level)
+
+
+def _level(jet: Jet) -> Level:
+    return jet.level
 
 
 def jets(tree: Any) -> Iterator[Jet]:
@@ -266,6 +275,11 @@ capturing: ContextVar[bool] = ContextVar("capturing", default=False)
 def compiling() -> bool:
     """Whether a compiler or a recorder looks on."""
     return torch.compiler.is_compiling() or capturing.get()
+
+
+def watched(*tensors: Any) -> bool:
+    """Whether values may be looked at: not inside of jets, torch.func or a compiler."""
+    return not (any(isinstance(x, Jet) for x in tensors) or torch._C._are_functorch_transforms_active() or compiling())
 
 
 def visible() -> bool:

@@ -14,10 +14,11 @@ from torch.utils._pytree import tree_map
 
 from apolar.algebra import Algebra
 from apolar.errors import OperatorError, RowCouplingError
-from apolar.evaluate import check_rows, lift
 from apolar.fields import Basis, Derivative, Field, Need, Space, product
 from apolar.jet import Jet, new_level
 from apolar.operators import Operator
+from apolar.rows import check_rows
+from apolar.seeds import lift
 
 Points = Tensor | Sequence[Tensor]
 

@@ -14,8 +14,8 @@ from torch import Tensor
 
 import apolar as ap
 from apolar.algebra import Algebra
-from apolar.evaluate import lift
 from apolar.kernels import eager
+from apolar.seeds import lift
 from apolar.series import Scaled
 from tests.oracles.polynomials import VARIABLES, applied, at, rational
 

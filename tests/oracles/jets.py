@@ -15,9 +15,10 @@ def jet_derivatives(
 ) -> dict[Index, Tensor]:
     """∂ˢⁱ∂ᵗʲ of f(x + s·v + t·w) at 0 for each multi-index in one pass; without direction, a plain tensor."""
     from apolar.algebra import algebra
-    from apolar.evaluate import lift, read
+    from apolar.evaluate import read
     from apolar.jet import new_level
     from apolar.operators import coordinates
+    from apolar.seeds import lift
 
     ds, dt = coordinates("s t")
     operators = {(i, j): ds**i * dt**j for i, j in indices}

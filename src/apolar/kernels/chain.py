@@ -5,11 +5,12 @@ Where all programs are ready they run as one call, otherwise one by one.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from math import prod
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
@@ -24,10 +25,12 @@ class Affine(NamedTuple):
     Attributes:
         bias: whether there is one.
         value: whether the first component is the value, to which alone the bias is added.
+        apart: whether the tangents are the same for every row, and come and go apart from the value.
     """
 
     bias: bool
     value: bool = True
+    apart: bool = False
 
 
 Link: TypeAlias = "Composition | Affine"
@@ -42,12 +45,13 @@ class Chain:
     """
 
     links: tuple[Link, ...]
+    compiled: set[Any] = field(default_factory=set, repr=False)
 
     @cached_property
     def operands(self) -> int:
         """How many tensors the first link takes."""
         first = self.links[0]
-        return len(first.operands) if isinstance(first, Composition) else 1
+        return 1 + first.apart if isinstance(first, Affine) else len(first.operands)
 
     @cached_property
     def parameters(self) -> tuple[tuple[int, ...], ...]:
@@ -60,10 +64,10 @@ class Chain:
         return tuple(places)
 
     def __call__(self, *tensors: Tensor, keep: bool = True) -> list[Tensor]:
-        """The components of the result, and the inputs of all links but the first where ``pull_back`` is to have them."""
-        driver = fused.driver(self.links, tensors, keep)
-        if driver is not None:
-            return fused.run(self.links, self.operands, tensors, driver, keep)
+        """The components of the result, and what goes into the links behind the first, but for tangents that come apart, where
+        ``pull_back`` is to have it."""
+        if fused.fits(self, tensors, keep):
+            return fused.run(self, tensors, keep)
         result, *kept = self._one_by_one(tensors)
         return [_shaped(result, tensors[0].shape), *(kept if keep else [])]
 
@@ -72,40 +76,40 @@ class Chain:
     ) -> list[Tensor | None]:
         """The cotangents of those tensors that need one."""
         if kept and kept[0].ndim == 1:  # as fused passes lay them out
-            driver = fused.driver(self.links, tensors, True) if compiled.fit(cotangent) else None
-            if driver is not None:
-                return fused.pull_back(
-                    self.links, self.operands, self.parameters, needed, tensors, kept, cotangent, driver
-                )
+            if compiled.fit(cotangent) and fused.ready(self, cotangent.dtype, True):
+                return fused.pull_back(self, needed, tensors, kept, cotangent)
             kept = self._one_by_one(tensors)[1:]
         inputs = [[flat(x) for x in tensors[: self.operands]], *([x] for x in kept)]
+        for k, (link, places) in enumerate(zip(self.links, self.parameters, strict=True)):
+            if isinstance(link, Affine) and link.apart:
+                inputs[k + 1].append(rows_times(inputs[k][1], tensors[places[0]].mT))
         found: list[Tensor | None] = [None] * len(tensors)
-        w = flat(cotangent)
-        plain = compiled.fit(*tensors[: self.operands], w)
+        cotangents: Sequence[Tensor] = [flat(cotangent)]
+        plain = compiled.fit(*tensors[: self.operands], *cotangents)
         for k in reversed(range(len(self.links))):
             link, places = self.links[k], self.parameters[k]
             if isinstance(link, Composition):
-                cotangents = compiled.pull_back(link, *inputs[k], w, plain=plain)
-            else:
-                if needed[places[0]]:
-                    found[places[0]] = product(w.flatten(0, -2), inputs[k][0].flatten(0, -2).conj())
-                if link.bias and needed[places[1]]:
-                    found[places[1]] = w[: int(link.value)].flatten(0, -2).sum(0)
-                cotangents = [_outer(w, tensors[places[0]].conj())] if k or needed[0] else []
-            if k:
-                (w,) = cotangents
-            else:
-                for j, x_bar in enumerate(cotangents):
-                    found[j] = x_bar.view(tensors[j].shape) if needed[j] else None
+                cotangents = compiled.pull_back(link, *inputs[k], *cotangents, plain=plain)
+                continue
+            rows = [w.flatten(0, -2) for w in cotangents]
+            if needed[places[0]]:
+                products = (product(w, x.flatten(0, -2).conj()) for w, x in zip(rows, inputs[k], strict=True))
+                found[places[0]] = functools.reduce(torch.add, products)
+            if link.bias and needed[places[1]]:
+                found[places[1]] = cotangents[0][: int(link.value)].flatten(0, -2).sum(0)
+            if k or any(needed[: self.operands]):
+                cotangents = [_outer(w, tensors[places[0]].conj()) for w in cotangents]
+        for j in range(self.operands):
+            found[j] = cotangents[j].view(tensors[j].shape) if needed[j] else None
         return found
 
     def _one_by_one(self, tensors: Sequence[Tensor]) -> list[Tensor]:
-        """The result and the inputs of all links but the first, with one axis of rows."""
+        """The same, with one axis of rows."""
         plain = compiled.fit(*tensors[: self.operands])
         inputs, kept = [flat(x) for x in tensors[: self.operands]], []
         for k, (link, places) in enumerate(zip(self.links, self.parameters, strict=True)):
-            kept += inputs if k else []
-            inputs = [_run(link, inputs, [tensors[j] for j in places], plain)]
+            kept += inputs[:1] if k else []
+            inputs = _run(link, inputs, [tensors[j] for j in places], plain)
         return [*inputs, *kept]
 
 
@@ -126,17 +130,21 @@ def _shaped(x: Tensor, shape: Sequence[int]) -> Tensor:
     return memory.shaped(x, (len(x), *shape[1:-1], *(x.shape[-1:] if len(shape) > 1 else ())))
 
 
-def _run(link: Link, inputs: Sequence[Tensor], parameters: Sequence[Tensor], plain: bool) -> Tensor:
+def _run(link: Link, inputs: Sequence[Tensor], parameters: Sequence[Tensor], plain: bool) -> list[Tensor]:
     if isinstance(link, Composition):
-        return compiled.compose(link, *inputs, plain=plain)
-    (x,), (weight, *bias) = inputs, parameters
-    y = rows_times(x, weight.mT)
-    if not bias or not link.value:
-        return y
-    if eager.in_place(y, *bias):
-        y[0] += bias[0]
-        return y
-    return torch.cat([y[:1] + bias[0], y[1:]])
+        return [compiled.compose(link, *inputs, plain=plain)]
+    return affine(link, inputs, *parameters)
+
+
+def affine(link: Affine, inputs: Sequence[Tensor], weight: Tensor, bias: Tensor | None = None) -> list[Tensor]:
+    """What a layer makes of stacked components, or of a value and tangents that come apart."""
+    y, *tangents = (rows_times(x, weight.mT) for x in inputs)
+    if bias is None or not link.value:
+        return [y, *tangents]
+    if eager.in_place(y, bias):
+        y[0] += bias
+        return [y, *tangents]
+    return [torch.cat([y[:1] + bias, y[1:]]), *tangents]
 
 
 def product(a: Tensor, b: Tensor) -> Tensor:

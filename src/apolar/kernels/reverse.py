@@ -14,7 +14,7 @@ from torch.autograd import forward_ad
 
 from apolar.jet import Jet, capturing
 from apolar.kernels import compiled, operations
-from apolar.kernels.chain import Chain, chain, flat
+from apolar.kernels.chain import Affine, Chain, affine, chain, flat
 from apolar.kernels.composition import Composition
 
 _hooks = torch._C._autograd._top_saved_tensors_default_hooks
@@ -68,9 +68,13 @@ class Chained(torch.autograd.Function):
 
 
 def _recorded(links: Chain, tensors: tuple[Tensor, ...]) -> list[Tensor]:
-    """The inputs of all links but the first, as functions of the tensors."""
+    """What a chain keeps, as functions of the tensors."""
     inputs, kept = list(tensors[: links.operands]), []
     for link, places in zip(links.links[:-1], links.parameters, strict=False):
-        inputs = [run(chain(link), *inputs, *(tensors[k] for k in places))]
+        parameters = [tensors[k] for k in places]
+        if isinstance(link, Affine) and link.apart:
+            inputs = affine(link, inputs, *parameters)
+        else:
+            inputs = [run(chain(link), *inputs, *parameters)]
         kept.append(flat(inputs[0]))
     return kept

@@ -61,8 +61,12 @@ class Uniform:
 
     @property
     def operands(self) -> tuple[Tensor, ...]:
-        """As a composition takes them."""
+        """As a link takes them."""
         return self.value.unsqueeze(0), self.tangents
+
+    def result(self) -> Uniform:
+        """What it is."""
+        return self
 
     def map(self, value: Callable[[Tensor], Tensor], tangents: Callable[[Tensor], Tensor]) -> Uniform:
         """Of an affine map that acts on every row alike."""
@@ -84,13 +88,19 @@ class Uniform:
 class Stacked:
     """Components that are there."""
 
+    carried: tuple[int, ...] | None = None
+
     def __init__(self, components: Tensor) -> None:
-        self.operands = (components,)
+        self.components, self.operands = components, (components,)
         self.shape, self.dtype, self.device = components.shape[1:], components.dtype, components.device
+
+    def stacked(self) -> Tensor:
+        """All components."""
+        return self.components
 
     def some(self, wanted: tuple[int, ...]) -> Tensor:
         """Only these components."""
-        return self.operands[0][list(wanted)]
+        return self.components[list(wanted)]
 
 
 class Pending:
@@ -100,6 +110,7 @@ class Pending:
         shape, dtype, device: those of one component.
         inner: what the link is applied to.
         link: a composition, or a layer with its weight and its bias as parameters.
+        carried: which components its tangents are, where these come apart from the value.
         owner: the jet of these components, for as long as there is one.
         followers: how many links wait for this one.
     """
@@ -109,8 +120,9 @@ class Pending:
         self.dtype: torch.dtype = inner.dtype
         self.device: torch.device = inner.device
         self.inner, self.link, self.parameters = inner, link, parameters
+        self.carried: tuple[int, ...] | None = inner.carried if isinstance(link, Affine) else None
         self.recorded, self.versions = torch.is_grad_enabled(), [x._version for x in parameters]
-        self.known: Tensor | None = None
+        self.known: Stacked | Uniform | None = None
         self.owner: Any = lambda: None
         self.followers, self.number = 0, next(_numbers)
         if isinstance(inner, Pending):
@@ -119,18 +131,30 @@ class Pending:
 
     @property
     def operands(self) -> tuple[Tensor, ...]:
-        """All components."""
-        return (self.stacked(),)
+        """As a link takes them."""
+        return self.result().operands
 
     def stacked(self) -> Tensor:
         """All components."""
-        if self.known is None:
-            self.known = self._computed(None)
-        return self.known
+        return self.result().stacked()
 
     def some(self, wanted: tuple[int, ...]) -> Tensor:
         """Only these components."""
-        return self._computed(wanted) if self.known is None else self.known[list(wanted)]
+        known = self.result() if self.carried else self.known
+        return self._computed(wanted) if known is None else known.some(wanted)
+
+    def result(self) -> Stacked | Uniform:
+        """What is waited for."""
+        if self.known is None:
+            self.known = self._mapped() if self.carried else Stacked(self._computed(None))
+        return self.known
+
+    def _mapped(self) -> Uniform:
+        """A layer of tangents that come apart."""
+        self._check()
+        inner = self.inner.result()  # type: ignore[union-attr]
+        with torch.set_grad_enabled(self.recorded), full_precision(self.device.type):
+            return _layer(inner, *self.parameters)  # type: ignore[arg-type]
 
     def _computed(self, wanted: tuple[int, ...] | None) -> Tensor:
         """Together with the links before it that nobody else can ask for. A layer needs the components that are wanted of
@@ -175,7 +199,7 @@ def settle() -> None:
     """Compute what is pending, in its order: memory is about to be written to. What is spoiled stays so until it is read."""
     for source in sorted(_waiting.links, key=lambda s: s.number):
         with suppress(UnsupportedOperator):
-            source.stacked()
+            source.result()
 
 
 def full_precision(device: str) -> AbstractContextManager[Any]:
@@ -195,7 +219,7 @@ def _only(link: Link, wanted: tuple[int, ...] | None) -> Link:
 def composed(g: Jet, taylor: Callable[[Any, int], Sequence[Any]]) -> Tensor | Pending:
     """φ(g): now, or later where nothing stands in the way."""
     source = _source(g)
-    link = composition(g.algebra, taylor, source.carried if isinstance(source, Uniform) else None)
+    link = composition(g.algebra, taylor, source.carried)
     if isinstance(source, Stacked) and not (g.ndim and postponable(*source.operands)):
         return reverse.run(chain(link), *source.operands)
     return Pending(source, link)
@@ -204,12 +228,16 @@ def composed(g: Jet, taylor: Callable[[Any, int], Sequence[Any]]) -> Tensor | Pe
 def layer(x: Jet, weight: Tensor, bias: Tensor | None) -> Tensor | Pending | Uniform:
     """x Wᵀ + b."""
     source, parameters = _source(x), (weight,) if bias is None else (weight, bias)
-    if isinstance(source, Uniform):
-        return source.map(lambda v: F.linear(v, weight, bias), lambda v: F.linear(v, weight))
-    link = Affine(bias is not None)
-    if postponable(*parameters) and (isinstance(source, Pending) or postponable(*source.operands)):
+    link = Affine(bias is not None, apart=source.carried is not None)
+    if postponable(*parameters) and not (isinstance(source, Stacked) and not postponable(*source.operands)):
         return Pending(source, link, *parameters)
+    if not isinstance(source, Stacked) and source.carried:
+        return _layer(source.result(), *parameters)  # type: ignore[arg-type]
     return reverse.run(chain(link), *source.operands, *parameters)
+
+
+def _layer(x: Uniform, weight: Tensor, bias: Tensor | None = None) -> Uniform:
+    return x.map(lambda v: F.linear(v, weight, bias), lambda v: F.linear(v, weight))
 
 
 def _source(x: Jet) -> Source:

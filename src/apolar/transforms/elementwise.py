@@ -10,8 +10,9 @@ from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
 from apolar.errors import ShapeError
-from apolar.evaluate import check_points, check_rows, push
+from apolar.evaluate import check_points, push
 from apolar.operators import Operator
+from apolar.rows import check_rows
 from apolar.transforms.inputs import Function, check_order, symbol, tensor
 
 

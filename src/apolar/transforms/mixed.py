@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from apolar.errors import NonFiniteError, ShapeError
-from apolar.evaluate import watched
+from apolar.jet import watched
 from apolar.transforms.first import jacobian
 from apolar.transforms.inputs import Function, tensor
 from apolar.transforms.second import hessian

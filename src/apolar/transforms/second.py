@@ -10,7 +10,8 @@ from torch import Tensor
 from torch.utils._pytree import tree_map
 
 from apolar.errors import OperatorError, ShapeError
-from apolar.evaluate import push, run, watched
+from apolar.evaluate import push, run
+from apolar.jet import watched
 from apolar.transforms.first import grad, jvp
 from apolar.transforms.inputs import (
     Argnums,
