@@ -76,7 +76,7 @@ class Chain:
     ) -> list[Tensor | None]:
         """The cotangents of those tensors that need one."""
         if kept and kept[0].ndim == 1:  # as fused passes lay them out
-            if compiled.fit(cotangent) and fused.ready(self, cotangent.dtype, True):
+            if compiled.fit(cotangent) and fused.ready(self, cotangent, True):
                 return fused.pull_back(self, needed, tensors, kept, cotangent)
             kept = self._one_by_one(tensors)[1:]
         inputs = [[flat(x) for x in tensors[: self.operands]], *([x] for x in kept)]

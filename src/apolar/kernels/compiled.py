@@ -51,12 +51,18 @@ def _kernel(
     """The program of the composition for these operands, if it is ready and they are fit for it."""
     if current.kernels == "eager" or not (fit(*operands) if plain is None else plain):
         return None
-    first = operands[0]
+    kernel = kernel_of(composition, make, operands[0])
+    return kernel if kernel.ready(operands[0].numel()) else None
+
+
+def kernel_of(composition: Composition, make: Callable[[], Program], first: Tensor) -> Kernel:
+    """The program of a composition for operands like the first one."""
     key = make.__name__, first.dtype, first.device.type
     kernel = composition.kernels.get(key)
     if kernel is None:
         kernel = composition.kernels.setdefault(key, Kernel(make, first))
-    return kernel if kernel.ready(first.numel()) else None
+    found: Kernel = kernel
+    return found
 
 
 def fit(*operands: Tensor) -> bool:

@@ -127,20 +127,33 @@ class Composition:
 
     def forward(self) -> Program:
         """g ↦ φ(g)."""
-        g = self._symbols(Recorder())
-        with torch.enable_grad():  # nothing is overwritten then
-            components = list(self._composed(g))
-        return program(self.operands, [(Operand("y", self.results), [components[k] for k in self.results])])
+        return program(self.operands, [self._value(self._symbols(Recorder()))])
 
     def backward(self) -> Program:
         """(g, w̄) ↦ ḡ: w̄ times φ′(g) in the dual space."""
         recorder = Recorder()
+        return program(*self._adjoint(recorder, self._symbols(recorder)))
+
+    def joint(self) -> Program:
+        """(g, w̄) ↦ φ(g), ḡ, which share most of their steps: for reverse mode that computes φ(g) again."""
+        recorder = Recorder()
         g = self._symbols(recorder)
+        inputs, outputs = self._adjoint(recorder, g)
+        return program(inputs, [self._value(g), *outputs])
+
+    def _value(self, g: Sequence[Any]) -> tuple[Operand, list[Any]]:
+        with torch.enable_grad():  # nothing is overwritten then
+            components = list(self._composed(g))
+        return Operand("y", self.results), [components[k] for k in self.results]
+
+    def _adjoint(
+        self, recorder: Recorder, g: Sequence[Any]
+    ) -> tuple[Sequence[Operand], list[tuple[Operand, list[Any]]]]:
         cotangent = Operand("w", self.results)
         w = [recorder.emit("input", cotangent.name, k) for k in cotangent.components]
         with torch.enable_grad():
             totals = self._pulled_back(self._slope(g), w)
-        return program((*self.operands, cotangent), [(o, [totals[k] for k in o.components]) for o in self.operands])
+        return (*self.operands, cotangent), [(o, [totals[k] for k in o.components]) for o in self.operands]
 
     def _symbols(self, recorder: Recorder) -> list[Any]:
         g: list[Any] = [0] * self.algebra.size

@@ -14,10 +14,12 @@ using Stacked = void (*)(const T*, T*, long, long, long);
 using Uniform = void (*)(const T*, const T*, T*, long, long, long);
 using StackedBack = void (*)(const T*, const T*, T*, long, long, long);
 using UniformBack = void (*)(const T*, const T*, const T*, T*, T*, long, long, long);
+using StackedJoint = void (*)(const T*, const T*, T*, T*, long, long, long);
+using UniformJoint = void (*)(const T*, const T*, const T*, T*, T*, T*, long, long, long);
 
 struct Link {
   long weight, bias;           // which of the tensors, or -1; a composition has no weight
-  void *forward, *backward;    // of a composition
+  void *forward, *backward, *joint;  // of a composition: its value, its adjoint, both
   long from, to;               // columns
   long components, results;    // how many there are for every row
   long tangents;               // how many come apart
@@ -52,6 +54,19 @@ static void copy(const T* source, long apart, T* target, long there, long compon
 static void compose(const Link& link, const T* input, const T* tangent, T* output, long n) {
   if (link.tangents) reinterpret_cast<Uniform>(link.forward)(input, tangent, output, n, link.from, 1);
   else reinterpret_cast<Stacked>(link.forward)(input, output, n, link.from, 1);
+}
+
+// The cotangent w of φ(g) pulled back to g, and summed up for the tangents; φ(g) as well where y is given.
+static void pull_back(const Link& link, const T* g, const T* tangent, const T* w, T* y, T* g_bar, T* tangent_bar, T* sum,
+                      long n) {
+  if (!link.tangents) {
+    if (y) reinterpret_cast<StackedJoint>(link.joint)(g, w, y, g_bar, n, link.from, 1);
+    else reinterpret_cast<StackedBack>(link.backward)(g, w, g_bar, n, link.from, 1);
+    return;
+  }
+  if (y) reinterpret_cast<UniformJoint>(link.joint)(g, tangent, w, y, g_bar, tangent_bar, n, link.from, 1);
+  else reinterpret_cast<UniformBack>(link.backward)(g, tangent, w, g_bar, tangent_bar, n, link.from, 1);
+  for (long j = 0; j < link.tangents * link.from; ++j) sum[j] += tangent_bar[j];
 }
 
 // The tangents at every link that takes them, and the memory of those behind layers.
@@ -127,55 +142,55 @@ extern "C" void backward(const Chain* chain, const T* cotangent, const Cotangent
   for (long thread = 0; thread < c.threads; ++thread) {
     T* sum = to.sums + thread * to.apart;
     std::memset(sum, 0, to.apart * sizeof(T));
-    T *here = c.scratch + 4 * thread * c.space, *other = here + c.space, *inputs = other + c.space, *spare = inputs + c.space;
+    T *here = c.scratch + 5 * thread * c.space, *other = here + c.space, *third = other + c.space;
+    T *inputs = third + c.space, *values = inputs + c.space;
     for (long block = c.blocks * thread / c.threads; block < c.blocks * (thread + 1) / c.threads; ++block) {
       const long first = c.first(block), n = c.first(block + 1) - first;
       const Link& end = c.links[c.count - 1];
       const T* w = cotangent + first * end.to;
       if (end.results > 1) {
-        copy(w, c.rows * end.to, here, n * end.to, end.results, n * end.to);
-        w = here;
-        std::swap(here, other);
+        copy(w, c.rows * end.to, other, n * end.to, end.results, n * end.to);
+        w = other;
       }
-      for (long l = c.count - 1; l >= 0; --l) {
+      const auto input = [&](long l) -> const T* {  // of a link: kept, or the operand of the chain
         const Link& link = c.links[l];
-        const bool weighs = link.weight >= 0 && to.places[link.weight] >= 0;
-        const T* input = l ? c.kept[l - 1] + first * link.components * link.from : c.tensors[0] + first * link.from;
-        if (l && !c.kept[l - 1] && weighs) {  // the result of the composition before, once more
-          const Link& before = c.links[l - 1];
-          const T* given = l > 1 ? c.kept[l - 2] + first * before.components * before.from
-                                 : c.tensors[0] + first * before.from;
-          if (l == 1 && before.components > 1) {
-            copy(given, c.rows * before.from, spare, n * before.from, before.components, n * before.from);
-            given = spare;
-          }
-          compose(before, given, tangents.at[l - 1], inputs, n);
-          input = inputs;
-        }
-        if (!l && link.components > 1) {
-          copy(input, c.rows * link.from, inputs, n * link.from, link.components, n * link.from);
-          input = inputs;
-        }
-        const bool direct = !l && link.components == 1;
-        T* output = direct && x_bar ? x_bar + first * link.from : here;
+        if (l) return c.kept[l - 1] + first * link.components * link.from;
+        const T* x = c.tensors[0] + first * link.from;
+        if (link.components == 1) return x;
+        copy(x, c.rows * link.from, inputs, n * link.from, link.components, n * link.from);
+        return inputs;
+      };
+      const auto target = [&](long l, T* buffer) {  // for the cotangent of that input
+        return !l && c.links[0].components == 1 && x_bar ? x_bar + first * c.links[0].from : buffer;
+      };
+      for (long l = c.count - 1; l >= 0; --l) {  // w is in `other`, or not in a buffer
+        const Link& link = c.links[l];
+        T* output = target(l, here);
         if (link.weight >= 0) {
-          const long all = link.components * n;
-          if (weighs) product(c.gemm, true, false, link.to, link.from, all, w, input, 1, sum + to.places[link.weight]);
+          const bool weighs = to.places[link.weight] >= 0, again = weighs && l && !c.kept[l - 1];
+          if (l || x_bar) product(c.gemm, false, false, link.components * n, link.from, link.to, w, c.weight(l), 0, output);
+          const T* x = again ? values : weighs ? input(l) : nullptr;
+          if (again) {  // what the composition before has given, together with its adjoint
+            const Link& before = c.links[--l];
+            T* v = output;
+            output = target(l, third);
+            pull_back(before, input(l), tangents.at[l], v, values, output, inputs, sum + to.joined, n);
+          }
+          if (weighs)
+            product(c.gemm, true, false, link.to, link.from, link.components * n, w, x, 1, sum + to.places[link.weight]);
           if (link.bias >= 0 && to.places[link.bias] >= 0)
             for (long r = 0; r < n; ++r)
               for (long j = 0; j < link.to; ++j) sum[to.places[link.bias] + j] += w[r * link.to + j];
-          if (l || x_bar) product(c.gemm, false, false, all, link.from, link.to, w, c.weight(l), 0, output);
-        } else if (link.tangents) {
-          reinterpret_cast<UniformBack>(link.backward)(input, tangents.at[l], w, output, inputs, n, link.from, 1);
-          for (long j = 0; j < link.tangents * link.from; ++j) sum[to.joined + j] += inputs[j];
+          if (again) std::swap(here, third);
         } else {
-          reinterpret_cast<StackedBack>(link.backward)(input, w, output, n, link.from, 1);
+          pull_back(link, input(l), tangents.at[l], w, nullptr, output, inputs, sum + to.joined, n);
         }
-        if (!l && !direct && x_bar)
-          copy(output, n * link.from, x_bar + first * link.from, c.rows * link.from, link.components, n * link.from);
         w = output;
         std::swap(here, other);
       }
+      if (x_bar && c.links[0].components > 1)
+        copy(w, n * c.links[0].from, x_bar + first * c.links[0].from, c.rows * c.links[0].from, c.links[0].components,
+             n * c.links[0].from);
     }
   }
   #pragma omp parallel for num_threads(c.threads) if(to.apart > 65536)

@@ -32,6 +32,9 @@ BLOCK = 1 << 18
 
 PRODUCTS = {torch.float32: "sgemm_", torch.float64: "dgemm_"}
 
+PASSES = ("forward", "backward", "joint")
+"""The programs of a composition that a backward pass takes; a forward pass takes the first."""
+
 SOURCE = Path(__file__).with_name("fused.cpp")
 
 
@@ -65,25 +68,26 @@ def fits(chain: Chain, tensors: Sequence[Tensor], back: bool) -> bool:
     """Whether a chain can run at once for these tensors: all that it needs is there."""
     x = tensors[0]
     several = len(chain.links) > 1 and x.is_cpu and x.ndim > 1 and x.numel() > 0
-    return several and compiled.fit(*tensors) and ready(chain, x.dtype, back)
+    return several and compiled.fit(*tensors) and ready(chain, x, back)
 
 
-def ready(chain: Chain, dtype: torch.dtype, back: bool) -> bool:
+def ready(chain: Chain, like: Tensor, back: bool) -> bool:
     """Whether there are the driver and the programs of all links; once they are there they stay."""
-    if current.kernels == "eager" or (dtype, back) in chain.compiled:
+    if current.kernels == "eager" or (like.dtype, back) in chain.compiled:
         return current.kernels != "eager"
     compositions = [link for link in chain.links if isinstance(link, Composition)]
     for link in compositions:
-        for name in ("forward", "backward")[: 1 + back]:
-            kernel = link.kernels.get((name, dtype, "cpu"))
+        for name in PASSES[: 1 + back]:
+            kernel = link.kernels.get((name, like.dtype, "cpu"))
             if kernel is None or kernel.function is None:
                 return False
-    driver = _driver(dtype)
+    joint = [compiled.kernel_of(link, link.joint, like) for link in compositions if back]
+    driver = _driver(like.dtype)
     if current.kernels == "compiled" and driver.builder is not None:
         driver.builder.join()
-    if driver.ready:
-        chain.compiled.add((dtype, back))
-    return driver.ready
+    if all([kernel.ready(compiled.WORK) for kernel in joint]) and driver.ready:
+        chain.compiled.add((like.dtype, back))
+    return (like.dtype, back) in chain.compiled
 
 
 def run(chain: Chain, tensors: Sequence[Tensor], back: bool) -> list[Tensor]:
@@ -109,10 +113,10 @@ def pull_back(
     layout = _layout(chain, x.dtype, _shapes(tensors), True, torch.get_num_threads(), BLOCK)
     sums = _sums(chain, _shapes(tensors), tuple(needed))
     found = [memory.empty(x.shape, x) if n else None for x, n in zip(tensors, needed, strict=True)]
-    scratch = memory.empty((4 * layout.scratch + layout.threads * sums.apart,), x)
+    scratch = memory.empty((5 * layout.scratch + layout.threads * sums.apart,), x)
     given, results, targets = _pointers(tensors), _pointers(kept), _pointers(found)
     arguments = layout.arguments(given, results, scratch)
-    first = scratch.data_ptr() + 4 * layout.scratch * x.element_size()
+    first = scratch.data_ptr() + 5 * layout.scratch * x.element_size()
     cotangents = array("q", [_address(targets), *sums.arguments, first, sums.joined, sums.apart])
     layout.driver.backward(_address(arguments), cotangent.data_ptr(), _address(cotangents))
     return found
@@ -143,14 +147,14 @@ class Layout:
         results, widest = [], (components + tangents) * columns
         for link, places in zip(chain.links, chain.parameters, strict=True):
             before, taken, apart = columns, components, tangents
-            weight, bias, functions = -1, -1, [0]
+            weight, bias, functions = -1, -1, [0, 0, 0]
             if isinstance(link, Composition):
-                functions = [_function(link, name, dtype) for name in ("forward", "backward")[: 1 + back]]
+                functions = [_function(link, name, dtype) if back or name == "forward" else 0 for name in PASSES]
                 components, tangents = len(link.results), 0
             else:
                 weight, bias = places[0], places[1] if link.bias and link.value else -1
                 columns = shapes[weight][0]
-            numbers += [weight, bias, functions[0], functions[-1], before, columns, taken, components, apart]
+            numbers += [weight, bias, *functions, before, columns, taken, components, apart]
             results.append(components * columns)
             widest = max(widest, (components + tangents) * columns)
         self.table = array("q", numbers)
