@@ -112,7 +112,10 @@ def push(
     inputs = [lift(over, x, moves, level, check_finite) for x, moves in zip(points, seeds, strict=True)]
 
     def operated(*x: Tensor) -> list[Any]:
-        leaves, structure = tree_flatten(_returned(f(*x)))
+        returned = f(*x)
+        if isinstance(returned, Tensor):
+            return read(over, returned, operators, level)
+        leaves, structure = tree_flatten(_returned(returned))
         results = [read(over, y, operators, level) for y in leaves]  # what has waited is computed here, and may fail
         return [tree_unflatten(column, structure) for column in zip(*results, strict=True)]
 
@@ -221,7 +224,7 @@ def check_points(points: Any) -> tuple[Tensor, ...]:
             raise DtypeError(f"the points must be tensors, got {type(x).__name__}: use torch.tensor(...)")
         if not (x.is_floating_point() or x.is_complex()):
             raise DtypeError(f"the points must be floating point, got {x.dtype}: use X.double() or X.float()")
-        if watched(x) and not isfinite(x.detach().sum().item()) and not torch.isfinite(x).all():
+        if watched(x) and not isfinite(x.sum().item()) and not torch.isfinite(x).all():
             raise NonFiniteError(
                 f"the points contain {int((~torch.isfinite(x)).sum())} entries that are NaN or infinite"
             )

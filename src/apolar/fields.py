@@ -225,7 +225,7 @@ def plus(a: Any, b: Any) -> Sum:
     left, right = Sum.of(a, space), Sum.of(b, space)
     forms = dict(left.forms)
     for j, form in right.forms.items():
-        forms[j] = forms[j] + form if j in forms else form
+        forms[j] = total(forms[j], form) if j in forms else form
     forms = {j: form for j, form in forms.items() if form.terms}
     return Sum(space, forms, left.constant + right.constant, left.terms + right.terms)
 
@@ -281,9 +281,15 @@ def symbol(name: str, coordinates: Coordinates) -> Operator | None:
 
 
 @lru_cache(maxsize=4096)
-def product(p: Operator, q: Operator) -> Operator:
+def product(p: Operator, q: Operator | Fraction) -> Operator:
     """p · q, remembered: an equation multiplies the same operators in every call."""
-    return p * q
+    return p * q  # type: ignore[operator]
+
+
+@lru_cache(maxsize=4096)
+def total(p: Operator, q: Operator) -> Operator:
+    """p + q, remembered."""
+    return p + q
 
 
 # ------------------------------------------------------------------------------------------------------------ the nodes
@@ -318,7 +324,7 @@ class Sum(Field):
         """A multiple."""
         if not factor:
             return Sum(self.space, {})
-        forms = {j: form * factor for j, form in self.forms.items()}  # type: ignore[operator]
+        forms = {j: product(form, factor) for j, form in self.forms.items()}
         return Sum(self.space, forms, self.constant * factor, tuple((c * factor, x) for c, x in self.terms))
 
     def differentiated(self, operator: Operator) -> Sum:

@@ -224,14 +224,13 @@ def missing() -> None:
 
 def innermost(args: Any, kwargs: dict[str, Any]) -> Jet:
     """The jet with the highest level among the arguments: the evaluation that has to act first."""
-    found = list(jets(args))
-    if kwargs:
-        found += jets(kwargs)
-    return found[0] if len(found) == 1 else max(found, key=_level)
-
-
-def _level(jet: Jet) -> Level:
-    return jet.level
+    found: Jet | None = None
+    for x in (*args, *kwargs.values()) if kwargs else args:
+        for jet in (x,) if type(x) is Jet else jets(x):
+            if found is None or jet.level > found.level:
+                found = jet
+    assert found is not None
+    return found
 
 
 def jets(tree: Any) -> Iterator[Jet]:

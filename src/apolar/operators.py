@@ -80,22 +80,22 @@ class Coordinates:
             raise CoordinateError(f"there is no coordinate {name!r} among ({', '.join(self.names)})")
         return self
 
-    @property
+    @cached_property
     def one(self) -> Operator:
         """The identity operator, 1."""
         return Operator({(0,) * len(self): Fraction(1)}, self)
 
-    @property
+    @cached_property
     def gradient(self) -> tuple[Operator, ...]:
         """All first derivatives, in the order of the coordinates."""
         return tuple(self)
 
-    @property
+    @cached_property
     def laplacian(self) -> Operator:
         """The sum of the unmixed second derivatives."""
         return Operator({tuple(2 * (i == j) for i in range(len(self))): Fraction(1) for j in range(len(self))}, self)
 
-    @property
+    @cached_property
     def bilaplacian(self) -> Operator:
         """The Laplacian of the Laplacian."""
         return self.laplacian**2

@@ -20,7 +20,7 @@ _independent: weakref.WeakKeyDictionary[Any, set[Any]] = weakref.WeakKeyDictiona
 
 def check_rows(f: Callable[..., Any], points: Sequence[Tensor], output: Any, batch: tuple[int, ...]) -> None:
     """Refuse a function whose rows depend on each other: by the shape of its result, and by a trial once per function."""
-    for leaf in tree_leaves(output):
+    for leaf in (output,) if isinstance(output, Tensor) else tree_leaves(output):
         if tuple(leaf.shape[: len(batch)]) != batch:
             raise RowCouplingError(
                 f"f must return one row for each point: points {tuple(points[0].shape)} need a result {(*batch, 'k')}, got "

@@ -148,7 +148,7 @@ class Composition:
 
     def _adjoint(
         self, recorder: Recorder, g: Sequence[Any]
-    ) -> tuple[Sequence[Operand], list[tuple[Operand, list[Any]]]]:
+    ) -> tuple[tuple[Operand, ...], list[tuple[Operand, list[Any]]]]:
         cotangent = Operand("w", self.results)
         w = [recorder.emit("input", cotangent.name, k) for k in cotangent.components]
         with torch.enable_grad():

@@ -48,7 +48,7 @@ def empty(shape: Sequence[int], like: Tensor) -> Tensor:
     size = prod(shape)
     if size * like.element_size() < SMALLEST or like.device.type != "cpu":
         return like.new_empty(shape)
-    return shaped(torch.from_numpy(_array(size, like.dtype)), shape)
+    return torch.from_numpy(_array(size, like.dtype).reshape(shape))
 
 
 def shaped(x: Tensor, shape: Sequence[int]) -> Tensor:
