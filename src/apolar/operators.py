@@ -66,6 +66,9 @@ class Coordinates:
         if len(set(self.names)) < len(self.names):
             raise CoordinateError(f"coordinates must have different names, got {', '.join(self.names)}")
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Coordinates, (self.names,)
+
     def __len__(self) -> int:
         return len(self.names)
 
