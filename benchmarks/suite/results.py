@@ -64,9 +64,10 @@ class Row:
         ms = self.methods[name].ms if name in self.methods else None
         return ms / self.ours.ms if ms and self.ours.ms else None
 
-    @property
-    def over_floor(self) -> float | None:
-        return self.ours.ms / self.floor if self.floor and self.ours.ms else None
+    def over_floor(self, name: str = OURS) -> float | None:
+        """How many times as long as the floor a method takes."""
+        ms = self.methods[name].ms if name in self.methods else None
+        return ms / self.floor if self.floor and ms else None
 
     @property
     def memory(self) -> float | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from .results import NESTED, OURS, Method, Row
+from .results import CAPTURED, NESTED, OURS, Method, Row
 
 Cell = Callable[[Row], str]
 
@@ -74,11 +74,13 @@ def columns(rows: Sequence[Row], notes: Notes) -> dict[str, Cell]:
         "m": lambda row: str(row.components),
         "apolar ms": ours,
         "floor ms": lambda row: short(row.floor),
-        "× floor": lambda row: judged(row.over_floor, row.bar.get("floor"), at_most=True),
+        "× floor": lambda row: judged(row.over_floor(), row.bar.get("floor"), at_most=True),
         "apolar MB": lambda row: short(row.ours.bytes / 1e6) if row.ours.bytes else "–",
         "nested": nested,
         "nested memory": lambda row: judged(row.memory, row.bar.get("memory")),
     }
+    if CAPTURED in others:
+        found["captured × floor"] = lambda row: judged(row.over_floor(CAPTURED), row.bar.get("floor"), at_most=True)
     found |= {name: of(name) for name in others}
     if len(others) > 1:
         found["best of these"] = best
