@@ -99,3 +99,18 @@ def test_the_peak_of_a_process() -> None:
         grown[limit] = int(done.stdout)
     assert grown["64_000_000"] < 64_000_000
     assert grown["None"] > 4 * grown["64_000_000"]
+
+
+def test_coordinates_may_be_tensors_of_their_own() -> None:
+    """One tensor of N numbers for each coordinate, as without a limit."""
+    x, y = torch.rand(2, 60, dtype=torch.float64).unbind(0)
+    found = ap.evaluate(lambda x, y: torch.sin(x * y), (x, y), C.laplacian, max_memory=1_000)
+    assert torch.allclose(found, -(x**2 + y**2) * torch.sin(x * y), rtol=1e-12)
+
+
+def test_a_function_that_fails_is_named() -> None:
+    def f(p: torch.Tensor) -> torch.Tensor:
+        return p @ torch.ones(7, 1, dtype=p.dtype)
+
+    with pytest.raises(ap.FunctionError, match="f fails on plain tensors"):
+        ap.evaluate(f, X, C.laplacian, max_memory=10**6)

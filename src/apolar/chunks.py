@@ -44,10 +44,8 @@ def rows_within(f: Callable[..., Any], points: Sequence[Tensor], over: Algebra, 
     that is run again, and of what an operation holds.
 
     Raises:
-        ShapeError: not even one row fits, or there are no rows.
+        ShapeError: not even one row fits.
     """
-    if points[0].ndim < 2:
-        raise ShapeError(f"max_memory needs points (N, ..., d), got {tuple(points[0].shape)}")
     few = [x[:ROWS] for x in points]
     counter = Counter()
     with counter:

@@ -87,8 +87,10 @@ def evaluate(
         batch = tuple(tensors[0].shape[:-1] if tensors[0].shape[-1:] == (1,) else tensors[0].shape)
     else:
         seeds = axes(tensors, coordinates)
+    if (chunk_size is not None or max_memory is not None) and not batch:
+        raise ShapeError(f"chunk_size and max_memory need points (N, ..., d), got {tuple(tensors[0].shape)}")
     if max_memory is not None:
-        fitting = rows_within(f, tensors, algebra(*wanted), max_memory)
+        fitting = rows_within(lambda *x: call(f, x, x), tensors, algebra(*wanted), max_memory)
         chunk_size = min(fitting, chunk_size or fitting)
     if chunk_size is None or (max_memory is not None and chunk_size >= batch[0]):
         results = push(f, tensors, seeds, wanted, check_finite)
@@ -244,10 +246,8 @@ def _in_chunks(
     again: bool,
 ) -> list[Any]:
     """Rows of the first axis, some at a time."""
-    if size < 1 or not batch:
-        raise ShapeError(
-            f"chunk_size={size} needs a positive number and points (N, ..., d), got {tuple(points[0].shape)}"
-        )
+    if size < 1:
+        raise ShapeError(f"chunk_size={size} is no number of rows: use 1 or more")
     count = len(points)
     fields = [[] if isinstance(moves, Units) else list(moves) for moves in seeds]
 

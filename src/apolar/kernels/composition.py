@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -58,30 +58,27 @@ class Composition:
         """The components of φ(g), stacked."""
         if self.tangents is None and self.wanted is None and not self.recurrent:
             return eager.compose(self.algebra, self.taylor(operands[0][0], self.algebra.order), operands[0])
-        components = list(self._composed(self._unstacked(operands), self._rows(operands)))
-        like = operands[0][0]
-        return torch.stack([torch.as_tensor(components[k]).to(like).expand_as(like) for k in self.results])
+        components = list(self._composed(self._placed(operands), self._rows(operands)))
+        return _stacked([components[k] for k in self.results], operands[0][0])
 
     def pull_back(self, *operands: Tensor) -> tuple[Tensor, ...]:
         """The cotangents of the operands of g, given these and the cotangent of φ(g)."""
         *given, cotangent = operands
-        g = self._unstacked(given)
+        g = self._placed(given)
         slope = self._slope(g, self._rows(given))
         if self.tangents is None and self.wanted is None:
             return (eager.dual_product(self.algebra, slope, cotangent),)
         totals = self._pulled_back(slope, cotangent.unbind(0))
-        like = given[0][0]
         return tuple(
-            torch.stack([torch.as_tensor(totals[k]).to(like).expand_as(like) for k in operand.components]).sum_to_size(
-                x.shape
-            )
+            _stacked([totals[k] for k in operand.components], given[0][0]).sum_to_size(x.shape)
             for operand, x in zip(self.operands, given, strict=True)
         )
 
-    def _unstacked(self, operands: Sequence[Tensor]) -> list[Any]:
+    def _placed(self, operands: Sequence[Iterable[Any]]) -> list[Any]:
+        """The components of g, from those of each operand; 0 where none has them."""
         g: list[Any] = [0] * self.algebra.size
-        for operand, x in zip(self.operands, operands, strict=True):
-            for k, component in zip(operand.components, x.unbind(0), strict=True):
+        for operand, components in zip(self.operands, operands, strict=True):
+            for k, component in zip(operand.components, components, strict=True):
                 g[k] = component
         return g
 
@@ -156,11 +153,11 @@ class Composition:
         return (*self.operands, cotangent), [(o, [totals[k] for k in o.components]) for o in self.operands]
 
     def _symbols(self, recorder: Recorder) -> list[Any]:
-        g: list[Any] = [0] * self.algebra.size
-        for operand in self.operands:
-            for k in operand.components:
-                g[k] = recorder.emit("input", operand.name, k)
-        return g
+        return self._placed([[recorder.emit("input", o.name, k) for k in o.components] for o in self.operands])
+
+
+def _stacked(components: Sequence[Any], like: Tensor) -> Tensor:
+    return torch.stack([torch.as_tensor(x).to(like).expand_as(like) for x in components])
 
 
 @lru_cache(maxsize=4096)

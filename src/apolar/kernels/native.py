@@ -97,13 +97,14 @@ def folder() -> Path:
         state = path.stat()
         private = state.st_uid == os.getuid() and not state.st_mode & 0o022 and os.access(path, os.W_OK)
     except (OSError, RuntimeError):  # the latter: there is no home
-        return _temporary()
-    return path if private else _temporary()
+        return Path(_temporary().name)
+    return path if private else Path(_temporary().name)
 
 
 @cache
-def _temporary() -> Path:
-    return Path(tempfile.mkdtemp(prefix="apolar-"))
+def _temporary() -> tempfile.TemporaryDirectory[str]:
+    """Removed when the process ends."""
+    return tempfile.TemporaryDirectory(prefix="apolar-", ignore_cleanup_errors=True)
 
 
 @cache
