@@ -247,7 +247,7 @@ def _in_chunks(
 ) -> list[Any]:
     """Rows of the first axis, some at a time."""
     if size < 1:
-        raise ShapeError(f"chunk_size={size} is no number of rows: use 1 or more")
+        raise ShapeError(f"chunk_size={size} needs a positive number of rows")
     count = len(points)
     fields = [[] if isinstance(moves, Units) else list(moves) for moves in seeds]
 
