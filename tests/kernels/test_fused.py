@@ -13,8 +13,9 @@ from torch import Tensor
 import apolar as ap
 from apolar.algebra import Algebra
 from apolar.kernels import fused, native
-from apolar.kernels.chain import Affine, Chain, Link, chain
+from apolar.kernels.chain import pull_back, run
 from apolar.kernels.composition import composition
+from apolar.kernels.links import Affine, Chain, Link, chain
 from apolar.series import FUNCTIONS, expansion
 
 dx, dy = ap.coordinates("x y")
@@ -81,9 +82,9 @@ def both_ways(
     for way in (fits, lambda *_: False):
         fused.fits = way
         try:
-            result, *kept = links(*tensors)
+            result, *kept = run(links, *tensors)
             cotangent = torch.cos(torch.arange(result.numel(), dtype=result.dtype)).view(result.shape)
-            found.append([result, *links.pull_back(needed, tensors, kept, cotangent)])
+            found.append([result, *pull_back(links, needed, tensors, kept, cotangent)])
             assert all(x.ndim == 1 for x in kept) or way is not fits or len(links.links) == 1
         finally:
             fused.fits = fits
@@ -119,9 +120,9 @@ def test_one_call_and_link_by_link(
     links = links_of(algebra, activations, start, end)
     tensors = tensors_of(links, algebra, rows, widths, dtype)
     needed = data.draw(st.lists(st.booleans(), min_size=len(tensors), max_size=len(tensors)))
-    links(*tensors)
-    links.pull_back(
-        [True] * len(tensors), tensors, links(*tensors)[1:], links(*tensors)[0]
+    run(links, *tensors)
+    pull_back(
+        links, [True] * len(tensors), tensors, run(links, *tensors)[1:], run(links, *tensors)[0]
     )  # the programs are built now
     before, size = torch.get_num_threads(), fused.BLOCK
     try:
@@ -142,15 +143,15 @@ def test_cotangents_against_differences(name: str, start: str) -> None:
     links = links_of(algebra, [0, 1], start, "layer")
     tensors = tensors_of(links, algebra, (30,), [4, 6, 3, 2, 4], torch.float64)
     for _ in range(2):
-        result, *kept = links(*tensors)
+        result, *kept = run(links, *tensors)
         w = torch.randn_like(result)
-        found = links.pull_back([True] * len(tensors), tensors, kept, w)
+        found = pull_back(links, [True] * len(tensors), tensors, kept, w)
     assert kept[0].ndim == 1
     for k, x in enumerate(tensors):
         v = torch.randn_like(x)
 
         def along(step: float, k: int = k, x: Tensor = x, v: Tensor = v, w: Tensor = w) -> Tensor:
-            return (w * links(*tensors[:k], x + step * v, *tensors[k + 1 :])[0]).sum()
+            return (w * run(links, *tensors[:k], x + step * v, *tensors[k + 1 :])[0]).sum()
 
         h = 1e-3
         slope = (8 * (along(h) - along(-h)) - (along(2 * h) - along(-2 * h))) / (12 * h)
@@ -164,10 +165,10 @@ def test_rows_do_not_mix() -> None:
     algebra = ALGEBRAS["Laplacian"]
     links = links_of(algebra, [0, 2], "stacked", "layer")
     tensors = tensors_of(links, algebra, (40,), [4, 6, 3], torch.float64)
-    links(*tensors)
-    expected = links(*tensors)[0]
+    run(links, *tensors)
+    expected = run(links, *tensors)[0]
     tensors[0][:, 7] = torch.nan
-    result, *_ = links(*tensors)
+    result, *_ = run(links, *tensors)
     others = [k for k in range(40) if k != 7]
     assert torch.equal(result[:, others], expected[:, others])
     assert result[:, 7].isnan().all()
@@ -178,20 +179,20 @@ def test_the_same_twice() -> None:
     algebra = ALGEBRAS["KdV"]
     links = links_of(algebra, [0, 1, 2], "uniform", "one component")
     tensors = tensors_of(links, algebra, (5000,), [16, 16, 16, 1], torch.float32)
-    links(*tensors)
+    run(links, *tensors)
     runs = []
     for _ in range(5):
-        result, *kept = links(*tensors)
-        runs.append([result, *links.pull_back([True] * len(tensors), tensors, kept, torch.ones_like(result))])
-    for run in runs[2:]:
-        assert all(torch.equal(a, b) for a, b in zip(run, runs[1], strict=True) if a is not None and b is not None)
+        result, *kept = run(links, *tensors)
+        runs.append([result, *pull_back(links, [True] * len(tensors), tensors, kept, torch.ones_like(result))])
+    for again in runs[2:]:
+        assert all(torch.equal(a, b) for a, b in zip(again, runs[1], strict=True) if a is not None and b is not None)
 
 
 def test_where_it_is_not_taken() -> None:
     algebra = ALGEBRAS["gradient"]
     links = links_of(algebra, [0], "stacked", "layer")
     tensors = tensors_of(links, algebra, (9,), [3, 2], torch.float64)
-    links(*tensors)
+    run(links, *tensors)
     assert fused.fits(links, tensors, False)
     with ap.settings(kernels="eager"):
         assert not fused.fits(links, tensors, False)
@@ -203,8 +204,8 @@ def test_cotangents_are_tensors_of_their_own() -> None:
     """What is written to one of them changes no other."""
     links = links_of(ALGEBRAS["Laplacian"], [0, 1], "uniform, a layer", "layer")
     tensors = tensors_of(links, ALGEBRAS["Laplacian"], (20,), [2, 6, 3, 1], torch.float64)
-    links(*tensors)
+    run(links, *tensors)
     for _ in range(2):
-        result, *kept = links(*tensors)
-        found = links.pull_back([True] * len(tensors), tensors, kept, torch.ones_like(result))
+        result, *kept = run(links, *tensors)
+        found = pull_back(links, [True] * len(tensors), tensors, kept, torch.ones_like(result))
     assert len({x.untyped_storage().data_ptr() for x in found if x is not None}) == len(tensors)

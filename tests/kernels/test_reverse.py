@@ -12,8 +12,8 @@ import apolar as ap
 from apolar import series
 from apolar.algebra import Algebra
 from apolar.kernels import eager, reverse
-from apolar.kernels.chain import Affine, chain
 from apolar.kernels.composition import composition
+from apolar.kernels.links import Affine, chain
 
 dx, dy = ap.coordinates("x y")
 

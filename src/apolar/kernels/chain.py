@@ -1,122 +1,72 @@
-"""Compositions and linear layers one behind the other, forward and backward.
+"""Chains run forward and pulled back.
 
-Where all programs are ready they run as one call, otherwise one by one.
+Where all programs are ready they run as one call, otherwise link by link.
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
 from math import prod
-from typing import Any, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
 
 from apolar.kernels import compiled, eager, fused, memory
 from apolar.kernels.composition import Composition
+from apolar.kernels.links import Affine, Chain, Link
 
 
-class Affine(NamedTuple):
-    """x Wᵀ + b of stacked components.
-
-    Attributes:
-        bias: whether there is one.
-        value: whether the first component is the value, to which alone the bias is added.
-        apart: whether the tangents are the same for every row, and come and go apart from the value.
-    """
-
-    bias: bool
-    value: bool = True
-    apart: bool = False
+def run(chain: Chain, *tensors: Tensor, keep: bool = True) -> list[Tensor]:
+    """The components of the result, and what goes into the links behind the first, but for tangents that come apart, where
+    ``pull_back`` is to have it."""
+    if fused.fits(chain, tensors, keep):
+        return fused.run(chain, tensors, keep)
+    result, *kept = _one_by_one(chain, tensors)
+    return [_shaped(result, tensors[0].shape), *(kept if keep else [])]
 
 
-Link: TypeAlias = "Composition | Affine"
+def pull_back(
+    chain: Chain, needed: Sequence[bool], tensors: Sequence[Tensor], kept: Sequence[Tensor], cotangent: Tensor
+) -> list[Tensor | None]:
+    """The cotangents of those tensors that need one."""
+    if kept and kept[0].ndim == 1:  # as fused passes lay them out
+        if compiled.fit(cotangent) and fused.ready(chain, cotangent, True):
+            return fused.pull_back(chain, needed, tensors, kept, cotangent)
+        kept = _one_by_one(chain, tensors)[1:]
+    inputs = [[flat(x) for x in tensors[: chain.operands]], *([x] for x in kept)]
+    for k, (link, places) in enumerate(zip(chain.links, chain.parameters, strict=True)):
+        if isinstance(link, Affine) and link.apart:
+            inputs[k + 1].append(rows_times(inputs[k][1], tensors[places[0]].mT))
+    found: list[Tensor | None] = [None] * len(tensors)
+    cotangents: Sequence[Tensor] = [flat(cotangent)]
+    plain = compiled.fit(*tensors[: chain.operands], *cotangents)
+    for k in reversed(range(len(chain.links))):
+        link, places = chain.links[k], chain.parameters[k]
+        if isinstance(link, Composition):
+            cotangents = compiled.pull_back(link, *inputs[k], *cotangents, plain=plain)
+            continue
+        rows = [w.flatten(0, -2) for w in cotangents]
+        if needed[places[0]]:
+            products = (product(w, x.flatten(0, -2).conj()) for w, x in zip(rows, inputs[k], strict=True))
+            found[places[0]] = functools.reduce(torch.add, products)
+        if link.bias and needed[places[1]]:
+            found[places[1]] = cotangents[0][: int(link.value)].flatten(0, -2).sum(0)
+        if k or any(needed[: chain.operands]):
+            cotangents = [_outer(w, tensors[places[0]].conj()) for w in cotangents]
+    for j in range(chain.operands):
+        found[j] = cotangents[j].view(tensors[j].shape) if needed[j] else None
+    return found
 
 
-@dataclass(frozen=True, eq=False)
-class Chain:
-    """Links in their order. Made by :func:`chain`.
-
-    Its tensors are the operands of the first link, ``(components, ..., k)``, and behind them the weight and the bias, if
-    there is one, of every layer.
-    """
-
-    links: tuple[Link, ...]
-    compiled: set[Any] = field(default_factory=set, repr=False)
-
-    @cached_property
-    def operands(self) -> int:
-        """How many tensors the first link takes."""
-        first = self.links[0]
-        return 1 + first.apart if isinstance(first, Affine) else len(first.operands)
-
-    @cached_property
-    def parameters(self) -> tuple[tuple[int, ...], ...]:
-        """For every link, which of the tensors are its weight and its bias."""
-        places, following = [], self.operands
-        for link in self.links:
-            count = 1 + link.bias if isinstance(link, Affine) else 0
-            places.append(tuple(range(following, following + count)))
-            following += count
-        return tuple(places)
-
-    def __call__(self, *tensors: Tensor, keep: bool = True) -> list[Tensor]:
-        """The components of the result, and what goes into the links behind the first, but for tangents that come apart, where
-        ``pull_back`` is to have it."""
-        if fused.fits(self, tensors, keep):
-            return fused.run(self, tensors, keep)
-        result, *kept = self._one_by_one(tensors)
-        return [_shaped(result, tensors[0].shape), *(kept if keep else [])]
-
-    def pull_back(
-        self, needed: Sequence[bool], tensors: Sequence[Tensor], kept: Sequence[Tensor], cotangent: Tensor
-    ) -> list[Tensor | None]:
-        """The cotangents of those tensors that need one."""
-        if kept and kept[0].ndim == 1:  # as fused passes lay them out
-            if compiled.fit(cotangent) and fused.ready(self, cotangent, True):
-                return fused.pull_back(self, needed, tensors, kept, cotangent)
-            kept = self._one_by_one(tensors)[1:]
-        inputs = [[flat(x) for x in tensors[: self.operands]], *([x] for x in kept)]
-        for k, (link, places) in enumerate(zip(self.links, self.parameters, strict=True)):
-            if isinstance(link, Affine) and link.apart:
-                inputs[k + 1].append(rows_times(inputs[k][1], tensors[places[0]].mT))
-        found: list[Tensor | None] = [None] * len(tensors)
-        cotangents: Sequence[Tensor] = [flat(cotangent)]
-        plain = compiled.fit(*tensors[: self.operands], *cotangents)
-        for k in reversed(range(len(self.links))):
-            link, places = self.links[k], self.parameters[k]
-            if isinstance(link, Composition):
-                cotangents = compiled.pull_back(link, *inputs[k], *cotangents, plain=plain)
-                continue
-            rows = [w.flatten(0, -2) for w in cotangents]
-            if needed[places[0]]:
-                products = (product(w, x.flatten(0, -2).conj()) for w, x in zip(rows, inputs[k], strict=True))
-                found[places[0]] = functools.reduce(torch.add, products)
-            if link.bias and needed[places[1]]:
-                found[places[1]] = cotangents[0][: int(link.value)].flatten(0, -2).sum(0)
-            if k or any(needed[: self.operands]):
-                cotangents = [_outer(w, tensors[places[0]].conj()) for w in cotangents]
-        for j in range(self.operands):
-            found[j] = cotangents[j].view(tensors[j].shape) if needed[j] else None
-        return found
-
-    def _one_by_one(self, tensors: Sequence[Tensor]) -> list[Tensor]:
-        """The same, with one axis of rows."""
-        plain = compiled.fit(*tensors[: self.operands])
-        inputs, kept = [flat(x) for x in tensors[: self.operands]], []
-        for k, (link, places) in enumerate(zip(self.links, self.parameters, strict=True)):
-            kept += inputs[:1] if k else []
-            inputs = _run(link, inputs, [tensors[j] for j in places], plain)
-        return [*inputs, *kept]
-
-
-@lru_cache(maxsize=4096)
-def chain(*links: Link) -> Chain:
-    """The same one for the same links."""
-    return Chain(links)
+def _one_by_one(chain: Chain, tensors: Sequence[Tensor]) -> list[Tensor]:
+    """The same, with one axis of rows."""
+    plain = compiled.fit(*tensors[: chain.operands])
+    inputs, kept = [flat(x) for x in tensors[: chain.operands]], []
+    for k, (link, places) in enumerate(zip(chain.links, chain.parameters, strict=True)):
+        kept += inputs[:1] if k else []
+        inputs = _run(link, inputs, [tensors[j] for j in places], plain)
+    return [*inputs, *kept]
 
 
 def flat(x: Tensor) -> Tensor:

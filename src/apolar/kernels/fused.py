@@ -13,17 +13,15 @@ from collections.abc import Sequence
 from functools import cache, lru_cache
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
 
 from apolar.kernels import compiled, memory, native
 from apolar.kernels.composition import Composition
+from apolar.kernels.links import Chain
 from apolar.kernels.settings import current
-
-if TYPE_CHECKING:
-    from apolar.kernels.chain import Chain
 
 Shapes: TypeAlias = tuple[Sequence[int], ...]
 

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from apolar.jet import capturing
-from apolar.kernels.chain import Chain
+from apolar.kernels import chain as chains
+from apolar.kernels.links import Chain
 
 _numbered: weakref.WeakValueDictionary[int, Chain] = weakref.WeakValueDictionary()
 
@@ -18,7 +19,7 @@ _numbered: weakref.WeakValueDictionary[int, Chain] = weakref.WeakValueDictionary
 def run(chain: Chain, tensors: Sequence[Tensor], keep: bool) -> list[Tensor]:
     """The result, and what the backward pass reads where that is to be kept."""
     if not capturing.get():
-        return chain(*tensors, keep=keep)
+        return chains.run(chain, *tensors, keep=keep)
     _numbered[id(chain)] = chain
     found: list[Tensor] = torch.ops.apolar.run(list(tensors), keep, id(chain))
     return found
@@ -29,7 +30,7 @@ def pull_back(
 ) -> list[Tensor | None]:
     """The cotangents of the tensors that need one."""
     if not capturing.get():
-        return chain.pull_back(needed, tensors, kept, cotangent)
+        return chains.pull_back(chain, needed, tensors, kept, cotangent)
     found = iter(torch.ops.apolar.pull_back(list(needed), list(tensors), list(kept), cotangent, id(chain)))
     return [next(found) if n else None for n in needed]
 
@@ -41,20 +42,20 @@ def numbered(number: int) -> Chain:
 
 def run_again(chain: Chain, tensors: Sequence[Tensor], keep: bool) -> list[Tensor]:
     """What a recorded operator does."""
-    return chain(*tensors, keep=keep)
+    return chains.run(chain, *tensors, keep=keep)
 
 
 def pull_back_again(
     chain: Chain, needed: Sequence[bool], tensors: Sequence[Tensor], kept: Sequence[Tensor], cotangent: Tensor
 ) -> list[Tensor]:
     """What a recorded operator does: the cotangents without those that nobody needs."""
-    return [w for w in chain.pull_back(needed, tensors, kept, cotangent) if w is not None]
+    return [w for w in chains.pull_back(chain, needed, tensors, kept, cotangent) if w is not None]
 
 
 @torch.library.custom_op("apolar::run", mutates_args=())
 def _run(tensors: list[Tensor], keep: bool, number: int) -> list[Tensor]:
     with _unrecorded():
-        return numbered(number)(*tensors, keep=keep)
+        return chains.run(numbered(number), *tensors, keep=keep)
 
 
 @torch.library.custom_op("apolar::pull_back", mutates_args=())

@@ -14,8 +14,9 @@ from torch.autograd import forward_ad
 
 from apolar.jet import Jet, capturing
 from apolar.kernels import compiled, operations
-from apolar.kernels.chain import Affine, Chain, affine, chain, flat
+from apolar.kernels.chain import affine, flat
 from apolar.kernels.composition import Composition
+from apolar.kernels.links import Affine, Chain, chain
 
 _hooks = torch._C._autograd._top_saved_tensors_default_hooks
 """None, or hooks for what is saved. torch.utils.checkpoint expects the same when it runs a function again, so that what

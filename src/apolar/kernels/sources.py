@@ -22,8 +22,8 @@ from torch.nn import Parameter
 from apolar.errors import UnsupportedOperator
 from apolar.jet import Jet
 from apolar.kernels import reverse
-from apolar.kernels.chain import Affine, Link, chain
 from apolar.kernels.composition import composition
+from apolar.kernels.links import Affine, Link, chain
 
 
 @dataclass(eq=False)
