@@ -148,6 +148,8 @@ def pow(jet: Jet, func: Any, x: Any, y: Any) -> Any:
     """xʸ: a recurrence where y is constant, exp(y log x) where it is not."""
     if belongs(y, jet):
         return _exponential(jet, beside(x, y), y)
+    if type(y) in (int, float):
+        return RULES[number_power](jet, number_power, x, y)
     if isinstance(y, Tensor) and y.dtype == torch.bool:
         y = y.byte()
     if isinstance(y, Tensor) and y.ndim:

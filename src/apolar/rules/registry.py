@@ -82,6 +82,10 @@ def constant(*functions: Any) -> None:
     _register(functions, "constant", constant_rule)
 
 
+SIMPLE = series.NUMBERS | {str, type(None)}
+"""The types of parameters that are told at once to be no tensors."""
+
+
 def elementwise(
     *functions: Any, derivative: Callable[..., Any] | None = None, formula: Callable[..., Any] | None = None
 ) -> None:
@@ -90,12 +94,14 @@ def elementwise(
     entry = series.Elementwise(found[0], derivative, formula)
 
     def elementwise_rule(jet: Jet, func: Any, x: Any, *parameters: Any, **options: Any) -> Jet:
-        if not belongs(x, jet) or ((parameters or options) and next(jets((parameters, options)), None) is not None):
+        others = (*parameters, *options.values()) if options else parameters
+        simple = all([type(p) in SIMPLE for p in others])
+        if not belongs(x, jet) or not (simple or next(jets(others), None) is None):
             raise unsupported(func, jet, "Only its first argument may depend on the coordinates.")
-        if not (x.dtype.is_floating_point or x.dtype.is_complex):
-            raise unsupported(func, jet, f"It needs a floating point tensor, got {x.dtype}.")
-
-        if (parameters or options) and any(isinstance(p, Tensor) for p in (*parameters, *options.values())):
+        dtype = x.dtype
+        if not (dtype.is_floating_point or dtype.is_complex):
+            raise unsupported(func, jet, f"It needs a floating point tensor, got {dtype}.")
+        if not simple and any(isinstance(p, Tensor) for p in others):
             return jet.like(
                 Composition(jet.algebra, series.Expansion(entry, parameters, tuple(options.items())))(x.components)
             )
