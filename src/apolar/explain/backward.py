@@ -7,7 +7,7 @@ from torch import Tensor
 
 from apolar.explain.explanation import Adjoint, By, Contribution, Derivation, Edge, Leaf, Step
 from apolar.explain.local import Operation
-from apolar.explain.notation import array, factor, in_numbers, written
+from apolar.explain.notation import array, in_numbers, written
 from apolar.explain.tape import Node, ancestors
 
 
@@ -50,8 +50,7 @@ def _step(node: Node) -> Step:
     operation, operands = Operation(node), node.operands
     numbers = None
     if operation.expression is not None and all(operand.value.ndim == 0 for operand in operands):
-        values = {symbol: factor(operand.value) for symbol, operand in zip(operation.symbols, operands)}
-        numbers = in_numbers(written(operation.expression, values))
+        numbers = in_numbers(operation.expression, dict(zip(operation.symbols, (x.value for x in operands))))
         numbers = None if numbers == array(node.value) else numbers
     return Step(
         node.name, operation.label, operation.formula, numbers, tuple(operand.name for operand in operands), node.value

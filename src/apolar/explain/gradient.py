@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_flatten
+from torch.overrides import handle_torch_function
 
 from apolar.explain.elementary import compute
 from apolar.explain.local import Operation
@@ -88,9 +88,7 @@ def _contribution(
         return found if isinstance(found, float) else _fitted(found, operand)
     if isinstance(upstream, float):
         upstream = _full(upstream, node)
-    pullback = Pullback(node, position)
-    leaves, structure = tree_flatten(((upstream, *operands), {}))
-    return recorder.record(pullback, pullback.__name__, leaves, structure)
+    return handle_torch_function(Pullback(node, position), operands, upstream, *operands)
 
 
 def _product(upstream: Cotangent, slope: Cotangent) -> Cotangent:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import accumulate
 
 import igraph
 from rich.cells import cell_len
+from torch import Tensor
 
 from apolar.explain.explanation import Derivation, Edge
 from apolar.explain.notation import Formula, array
@@ -16,7 +17,10 @@ from apolar.explain.notation import Formula, array
 CHARACTER, LINE, PADDING = 7.4, 18, 12
 """The width and height of text and the space around it, in pixels."""
 
-BETWEEN_LAYERS, BETWEEN_NODES = 120, 34
+BETWEEN_LAYERS, BETWEEN_NODES, BETWEEN_COPIES = 130, 58, 44
+
+NEAR = 0.36
+"""Where on an edge its numbers stand; not in the middle, where edges cross."""
 
 LONGEST = 26
 """Longer texts are cut."""
@@ -46,13 +50,13 @@ class Box:
 def boxes(derivation: Derivation) -> list[Box]:
     """The nodes, inputs first."""
     leaves = [
-        Box(leaf.name, leaf.kind, (_cut(leaf.name.plain), _cut(array(leaf.value).plain))) for leaf in derivation.leaves
+        Box(leaf.name, leaf.kind, (_cut(leaf.name.plain), _short(leaf.value))) for leaf in derivation.leaves
     ]
     steps = [
         Box(
             step.name,
             "output" if step.name == derivation.output else "operation",
-            (_cut(f"{step.name} = {step.formula}"), _cut(array(step.value).plain)),
+            (_cut(f"{step.name} = {step.formula}"), _short(step.value)),
         )
         for step in derivation.steps
     ]
@@ -71,7 +75,7 @@ def svg(derivation: Derivation, title: str) -> str:
     nodes = boxes(derivation)
     places, paths = _layout(nodes, derivation.edges)
     width = max(x + box.width / 2 for (x, _), box in zip(places, nodes)) + PADDING
-    height = max(max(y for _, y in path) for path in [places, *paths]) + 60
+    height = max(y for path in [places, *paths] for _, y in path) + max(box.height for box in nodes) / 2 + PADDING
     drawn = [
         *(_edge(edge, path) for edge, path in zip(derivation.edges, paths)),
         *(_node(box, place) for box, place in zip(nodes, places)),
@@ -88,60 +92,54 @@ def _layout(nodes: Sequence[Box], edges: Sequence[Edge]) -> tuple[list[Point], l
     """The centres of the nodes, and for each edge the points that it passes."""
     position = {box.name: k for k, box in enumerate(nodes)}
     pairs = [(position[edge.source], position[edge.target]) for edge in edges]
-    graph = igraph.Graph(n=len(nodes), edges=pairs, directed=True)
-    layout, extended = graph.layout_sugiyama(hgap=1, vgap=1, maxiter=200, return_extended_graph=True)
-    layers = [round(y) for _, y in layout.coords]
-    first = min(x for x, _ in layout.coords)
+    layers = _layers(len(nodes), pairs)
+    found = igraph.Graph(n=len(nodes), edges=pairs, directed=True).layout_sugiyama(layers=layers, maxiter=200)
+    points = [*found.coords, *(point for route in found.edge_routing for point in route)]
+    top = min(across for across, _ in points)
     row = max(box.height for box in nodes) + BETWEEN_NODES
-    widest = {layer: max(box.width for box, at in zip(nodes, layers) if at == layer) for layer in set(layers[: len(nodes)])}
-    centre, left = {}, float(PADDING)
-    for layer in sorted(set(layers)):
-        centre[layer] = left + widest.get(layer, 0) / 2
-        left += widest.get(layer, 0) + BETWEEN_LAYERS
-    points = [(centre[layer], (x - first) * row + 40) for (x, _), layer in zip(layout.coords, layers)]
-    following = {edge.source: edge.target for edge in extended.es if edge.source >= len(nodes)}
-    starts: dict[int, list[int]] = {}
-    for edge in extended.es:
-        if edge.source < len(nodes):
-            starts.setdefault(edge.source, []).append(edge.target)
+    widths = [max(box.width for box, at in zip(nodes, layers) if at == layer) for layer in range(max(layers) + 1)]
+    ends = list(accumulate(width + BETWEEN_LAYERS for width in widths))
+
+    def place(point: Sequence[float]) -> Point:
+        layer = round(point[1])
+        return (PADDING + ends[layer] - BETWEEN_LAYERS - widths[layer] / 2, PADDING + row * (point[0] - top + 0.5))
+
+    centres = [place(point) for point in found.coords]
     paths = []
-    for source, target in pairs:
-        through, end = next(
-            (via, end) for via, end in (_followed(first, following) for first in starts[source]) if end == target
-        )
-        starts[source].remove((via := [*through, end])[0])
-        copies = [p for p, pair in zip(paths, pairs) if pair == (source, target)]
-        shift = 26.0 * len(copies)
-        a, b = points[source], points[target]
-        begin = (a[0] + nodes[source].width / 2, a[1] + shift / 2)
-        finish = (b[0] - nodes[target].width / 2, b[1] + shift / 2)
-        paths.append([begin, *(points[k] for k in via[:-1]), finish])
-    return points[: len(nodes)], paths
+    for k, ((source, target), route) in enumerate(zip(pairs, found.edge_routing)):
+        (x, y), (u, v) = centres[source], centres[target]
+        start, end = (x + nodes[source].width / 2, y), (u - nodes[target].width / 2, v)
+        aside = BETWEEN_COPIES * pairs[:k].count((source, target))
+        between = [((start[0] + end[0]) / 2, (y + v) / 2 + aside)] if aside and not route else map(place, route)
+        paths.append([start, *between, end])
+    return centres, paths
 
 
-def _followed(start: int, following: dict[int, int]) -> tuple[list[int], int]:
-    """The way through the points that only bend an edge, and the node at its end."""
-    through = []
-    while start in following:
-        through.append(start)
-        start = following[start]
-    return through, start
+def _layers(nodes: int, pairs: Sequence[tuple[int, int]]) -> list[int]:
+    """Every operation behind its operands, and what has none just before its first use."""
+    layers = [0] * nodes
+    for source, target in sorted(pairs, key=lambda pair: pair[1]):
+        layers[target] = max(layers[target], layers[source] + 1)
+    made = {target for _, target in pairs}
+    for node in set(range(nodes)) - made:
+        layers[node] = min((layers[target] for source, target in pairs if source == node), default=1) - 1
+    return layers
 
 
 def _edge(edge: Edge, path: Sequence[Point]) -> str:
     line = "M" + "L".join(f"{x:.0f} {y:.0f}" for x, y in path)
-    lengths = [math.dist(a, b) for a, b in zip(path, path[1:])]
-    k = lengths.index(max(lengths))
-    (x, y), (u, v) = path[k], path[k + 1]
-    middle = f'x="{(x + u) / 2:.0f}"'
-    labels = f'<text class="forward" {middle} y="{(y + v) / 2 - 5:.0f}">{escape(_short(edge, "value"))}</text>'
+    if len(path) == 2:
+        (x, y), (u, v) = path
+        x, y = x + NEAR * (u - x), y + NEAR * (v - y)
+    else:
+        x, y = path[1] if len(path) == 3 else ((path[1][0] + path[2][0]) / 2, (path[1][1] + path[2][1]) / 2)
+    labels = f'<text class="forward" x="{x:.0f}" y="{y - 5:.0f}">{escape(_short(edge.value))}</text>'
     if edge.contribution is not None:
-        labels += f'<text class="backward" {middle} y="{(y + v) / 2 + 14:.0f}">{escape(_short(edge, "contribution"))}</text>'
+        labels += f'<text class="backward" x="{x:.0f}" y="{y + 14:.0f}">{escape(_short(edge.contribution))}</text>'
     return f'<g class="edge"><path d="{line}" marker-end="url(#arrow)"/>{labels}</g>'
 
 
-def _short(edge: Edge, part: str) -> str:
-    value = getattr(edge, part)
+def _short(value: Tensor) -> str:
     return array(value).plain if value.numel() <= 2 else "×".join(map(str, value.shape))
 
 
@@ -168,8 +166,8 @@ def dot(derivation: Derivation) -> str:
         for box in boxes(derivation)
     ]
     for edge in derivation.edges:
-        back = "" if edge.contribution is None else f"\n{array(edge.contribution)}"
-        label = _quoted(f"{array(edge.value)}{back}")
+        parts = [edge.value] if edge.contribution is None else [edge.value, edge.contribution]
+        label = _quoted("\n".join(map(_short, parts)))
         lines.append(f"  {names[edge.source]} -> {names[edge.target]} [label={label}];")
     return "\n".join(["digraph {", "  rankdir=LR;", *lines, "}"]) + "\n"
 

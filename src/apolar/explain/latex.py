@@ -18,6 +18,10 @@ SPECIAL = {character: f"\\{character}" for character in "#$%&_{}"} | {
     "\\": r"\textbackslash{}",
     "^": r"\textasciicircum{}",
     "~": r"\textasciitilde{}",
+    **{sign: rf"\textsubscript{{{digit}}}" for digit, sign in zip("0123456789", "₀₁₂₃₄₅₆₇₈₉")},
+    **{sign: rf"\textsuperscript{{{digit}}}" for digit, sign in zip("0123456789()", "⁰¹²³⁴⁵⁶⁷⁸⁹⁽⁾")},
+    **{"′": "$'$", "″": "$''$", "‴": "$'''$", "∂": r"$\partial$", "π": r"$\pi$", "×": r"$\times$"},
+    **{"…": r"\ldots{}", "–": "--", "·": r"$\cdot$", "−": "$-$"},
 }
 
 COMMANDS = {2: "section*", 3: "subsection*"}

@@ -62,7 +62,8 @@ def named(text: str, index: int | None = None) -> Formula:
 
 def adjoint(name: Formula) -> Formula:
     """v̄: the derivative of the result by v."""
-    return Formula(name.plain[0] + "\u0304" + name.plain[1:], rf"\bar{{{name.latex}}}")
+    stem, below, index = name.latex.partition("_{")
+    return Formula(name.plain[0] + "\u0304" + name.plain[1:], rf"\bar{{{stem}}}{below}{index}")
 
 
 def primes(order: int) -> Formula:
@@ -103,31 +104,27 @@ def array(value: Tensor) -> Formula:
     """A number, or a bracket of numbers; of more than four along an axis the first and the last ones."""
     if value.ndim == 0:
         return quantity(float(value))
-    parts = _ends([array(entry) for entry in value[_few(len(value))]], len(value))
-    separator, environment = (" & ", "bmatrix") if value.ndim < 2 else (r" \\ ", "bmatrix")
+    entries = _ends([array(entry) for entry in value[_few(len(value))]], len(value), Formula("…", r"\cdots"))
+    plain = f"[{', '.join(entry.plain for entry in entries)}]"
     if value.ndim == 2:
-        rows = [_row(row) for row in value[_few(len(value))]]
-        inside = separator.join(_ends_latex(rows, len(value), r"\vdots"))
+        rows = [Formula("", _row(row)) for row in value[_few(len(value))]]
+        inside = r" \\ ".join(row.latex for row in _ends(rows, len(value), Formula("", r"\vdots")))
     else:
-        inside = separator.join(part.latex for part in parts)
-    plain = "[" + ", ".join(part.plain for part in parts) + "]"
-    return Formula(plain, rf"\begin{{{environment}}} {inside} \end{{{environment}}}")
+        inside = " & ".join(entry.latex for entry in entries)
+    return Formula(plain, rf"\left[ \begin{{matrix}} {inside} \end{{matrix}} \right]")
 
 
 def _few(length: int) -> list[int]:
     return list(range(length)) if length <= ENTRIES else [0, 1, length - 1]
 
 
-def _ends(parts: list[Formula], length: int) -> list[Formula]:
-    return parts if length <= ENTRIES else [*parts[:-1], Formula("…", r"\cdots"), parts[-1]]
-
-
-def _ends_latex(rows: list[str], length: int, dots: str) -> list[str]:
-    return rows if length <= ENTRIES else [*rows[:-1], dots, rows[-1]]
+def _ends(parts: list[Formula], length: int, dots: Formula) -> list[Formula]:
+    return parts if length <= ENTRIES else [*parts[:-1], dots, parts[-1]]
 
 
 def _row(row: Tensor) -> str:
-    return " & ".join(part.latex for part in _ends([array(entry) for entry in row[_few(len(row))]], len(row)))
+    entries = [array(entry) for entry in row[_few(len(row))]]
+    return " & ".join(entry.latex for entry in _ends(entries, len(row), Formula("…", r"\cdots")))
 
 
 def factor(value: Tensor) -> Formula:
@@ -204,10 +201,20 @@ class _Latex(LatexPrinter):
         return rf"{mantissa} \cdot 10^{{{int(exponent)}}}" if e else mantissa
 
 
-def written(expression: sympy.Expr, names: Mapping[sympy.Symbol, Formula]) -> Formula:
-    """An expression with its symbols under their names."""
-    latex = _Latex({"symbol_names": {s: name.latex for s, name in names.items()}, "ln_notation": False})
+def written(expression: sympy.Expr, names: Mapping[sympy.Symbol, Formula], times: str = "") -> Formula:
+    """An expression with its symbols under their names; ``times`` is SymPy's word for the sign of a product in LaTeX."""
+    latex = _Latex({"symbol_names": {s: name.latex for s, name in names.items()}, "mul_symbol": times or None})
     return Formula(_Plain(names).doprint(expression), latex.doprint(expression))
+
+
+def in_numbers(expression: sympy.Expr, values: Mapping[sympy.Symbol, Tensor]) -> Formula:
+    """An expression in which numbers stand for its symbols; around a negative one, no second parentheses."""
+    formula = written(expression, {symbol: factor(value) for symbol, value in values.items()}, "dot")
+    latex = re.sub(r"\\left\(\\left\((-[^()]*)\\right\)\s*\\right\)", r"\\left(\1\\right)", formula.latex)
+    return Formula(
+        re.sub(r"\(\((-[^()]*)\)\)", r"(\1)", formula.plain),
+        re.sub(r"\{\\left\((-[^()]*)\\right\)\}(?!\^)", r"{\1}", latex),
+    )
 
 
 def parenthesized(expression: sympy.Expr, names: Mapping[sympy.Symbol, Formula]) -> Formula:
@@ -294,13 +301,3 @@ def applied(function: str, arguments: Sequence[Formula]) -> Formula:
     inside_latex = ", ".join(argument.latex for argument in arguments)
     name = function.replace("_", r"\_")
     return Formula(f"{function}({inside_plain})", rf"\operatorname{{{name}}}\left({inside_latex}\right)")
-
-
-
-
-def in_numbers(formula: Formula) -> Formula:
-    """A formula in which numbers stand for names: no second parentheses around a negative one."""
-    return Formula(
-        re.sub(r"\(\((-[^()]*)\)\)", r"(\1)", formula.plain),
-        re.sub(r"\\left\(\\left\((-[^()]*)\\right\)\s*\\right\)", r"\\left(\1\\right)", formula.latex),
-    )

@@ -121,13 +121,13 @@ MSE = Rule(
 SUM = Rule(
     pullbacks=(lambda g, y, x, node: g,),
     words=mark("every entry that was summed receives the gradient of the sum"),
-    computes=_never,
+    computes=_to_one_number,
 )
 
 MEAN = Rule(
     pullbacks=(lambda g, y, x, node: g / count(node),),
     words=mark("every entry receives its share of the gradient of the mean"),
-    computes=_never,
+    computes=_to_one_number,
 )
 
 PRODUCT = Rule(
