@@ -22,7 +22,9 @@ MAX_ORDER = 6
 @click.argument("function", metavar="FORMULA")
 @at_option
 @click.option("--order", type=click.IntRange(1, MAX_ORDER), default=1, show_default=True, help="Up to this derivative.")
-@click.option("--lang", type=click.Choice(LANGUAGES), default="en", show_default=True, help="The language of the texts.")
+@click.option(
+    "--lang", type=click.Choice(LANGUAGES), default="en", show_default=True, help="The language of the texts."
+)
 @click.option("--html", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write a page to a file.")
 @click.option("--latex", is_flag=True, help="Print a LaTeX document.")
 @click.option("--dot", is_flag=True, help="Print the computation graph for Graphviz.")

@@ -40,7 +40,18 @@ from apolar.explain.tape import Node, Recorder
 from apolar.expression import Expression, parse
 from apolar.language import Language, translate
 
-__all__ = ["Adjoint", "Component", "Contribution", "Derivation", "Edge", "Explanation", "Leaf", "Step", "Symbolic", "explain"]
+__all__ = [
+    "Adjoint",
+    "Component",
+    "Contribution",
+    "Derivation",
+    "Edge",
+    "Explanation",
+    "Leaf",
+    "Step",
+    "Symbolic",
+    "explain",
+]
 
 MAX_DERIVATIONS = 60
 
@@ -160,7 +171,9 @@ def _function(
     pairs = [(n, _tensor(n, a, dtype)) for n, a in zip(names, arguments)]
     called = getattr(f, "__name__", "<lambda>")
     if isinstance(f, nn.Module) or not called.isidentifier():
-        title = f"f({_listed(names)})" + (f" = {type(f).__name__}({_listed(names)})" if isinstance(f, nn.Module) else "")
+        title = f"f({_listed(names)})" + (
+            f" = {type(f).__name__}({_listed(names)})" if isinstance(f, nn.Module) else ""
+        )
         return f, pairs, named("f"), title
     return f, pairs, named(called), f"{named(called)}({_listed(names)})"
 

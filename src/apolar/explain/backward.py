@@ -33,7 +33,9 @@ def derivation(output: Node, by: By, seed: Tensor | None) -> Derivation:
             if node.active and operand.active:
                 contribution = _contribution(node, position, gradients[node])
                 found[operand].append(contribution)
-            edges.append(Edge(operand.name, node.name, operand.value, contribution and contribution.value))
+            edges.append(
+                Edge(operand.name, node.name, operand.value, None if contribution is None else contribution.value)
+            )
     return Derivation(
         by,
         tuple(Leaf(n.name, n.kind, n.label, n.value) for n in nodes if n.kind != "operation"),
@@ -51,7 +53,7 @@ def _step(node: Node) -> Step:
     numbers = None
     if operation.expression is not None and all(operand.value.ndim == 0 for operand in operands):
         numbers = in_numbers(operation.expression, dict(zip(operation.symbols, (x.value for x in operands))))
-        numbers = None if numbers == array(node.value) else numbers
+        numbers = None if numbers.plain == array(node.value).plain else numbers
     return Step(
         node.name, operation.label, operation.formula, numbers, tuple(operand.name for operand in operands), node.value
     )

@@ -88,17 +88,15 @@ def _formula(node: Node, orders: Orders, inputs: Sequence[Node]) -> Formula | No
     names = dict(operation.names)
     known: dict[sympy.Expr, sympy.Expr] = {}
     for derivative in expression.atoms(sympy.Derivative):
-        times = dict(derivative.variable_count)
+        counts = dict(derivative.variable_count)
         symbol = moved[derivative.expr]
         operand = node.operands[operation.symbols.index(symbol)]
-        known[derivative] = _inner(operand, tuple(int(times.get(t, 0)) for t in variables), inputs, names)
+        known[derivative] = _inner(operand, tuple(int(counts.get(t, 0)) for t in variables), inputs, names)
     found = expression.xreplace(known).xreplace(moved)
     return written(found, names) if found.count_ops() <= LONGEST else None
 
 
-def _inner(
-    operand: Node, orders: Orders, inputs: Sequence[Node], names: dict[sympy.Symbol, Formula]
-) -> sympy.Expr:
+def _inner(operand: Node, orders: Orders, inputs: Sequence[Node], names: dict[sympy.Symbol, Formula]) -> sympy.Expr:
     """The derivative of an operand: a symbol of its own; a number where the operand is an input or a constant."""
     if operand in inputs:
         return sympy.Integer(int(sum(orders) == 1 and orders[inputs.index(operand)] == 1))

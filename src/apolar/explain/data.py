@@ -25,17 +25,13 @@ def as_data(explanation: Explanation) -> dict[str, Any]:
         "order": explanation.order,
         "seed": _numbers(explanation.seed),
         "value": _numbers(explanation.value),
-        "derivatives": [
-            {"by": list(by), "value": _numbers(value)} for by, value in explanation.derivatives.items()
-        ],
+        "derivatives": [{"by": list(by), "value": _numbers(value)} for by, value in explanation.derivatives.items()],
         "derivations": [_derivation(found) for found in explanation.derivations],
         "components": [
             {"name": c.name.plain, "formula": _plain(c.formula), "value": _numbers(c.value)}
             for c in explanation.components
         ],
-        "symbolic": [
-            {"by": list(s.by), "formula": s.text, "latex": s.formula.latex} for s in explanation.symbolic
-        ],
+        "symbolic": [{"by": list(s.by), "formula": s.text, "latex": s.formula.latex} for s in explanation.symbolic],
     }
 
 

@@ -85,7 +85,9 @@ SEED = mark("seed")
 USE = mark("from {user}, by {function}")
 SHAPE = mark("shape {shape}")
 SUMMED_AXES = mark("summed over the axes of broadcasting")
-GRAPH = mark("The computation graph. On each edge: the value on its way forward, below it the contribution on its way back.")
+GRAPH = mark(
+    "The computation graph. On each edge: the value on its way forward, below it the contribution on its way back."
+)
 COMPONENTS = mark("Derivatives that travel forward")
 COMPONENTS_SAID = mark(
     "The same derivatives without a backward pass: every value carries its own derivatives, and each operation makes those "
@@ -239,9 +241,7 @@ def name_of(explanation: Explanation, by: By) -> Formula:
     n = len(by)
     powers = [(label, len(list(group))) for label, group in groupby(by)]
     below = "".join(f"∂{names[v].plain}" + (str(k).translate(SUPERSCRIPTS) if k > 1 else "") for v, k in powers)
-    below_latex = r" \, ".join(
-        rf"\partial {names[v].latex}" + (f"^{{{k}}}" if k > 1 else "") for v, k in powers
-    )
+    below_latex = r" \, ".join(rf"\partial {names[v].latex}" + (f"^{{{k}}}" if k > 1 else "") for v, k in powers)
     top = str(n).translate(SUPERSCRIPTS) if n > 1 else ""
     top_latex = f"^{{{n}}}" if n > 1 else ""
     return Formula(f"∂{top}{f.plain}/{below}", rf"\frac{{\partial{top_latex} {f.latex}}}{{{below_latex}}}")

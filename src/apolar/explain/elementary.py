@@ -17,7 +17,7 @@ from sympy import Rational, exp, log, sqrt
 from torch import Tensor
 
 
-class Named(sympy.Function):  # type: ignore[misc]
+class Named(sympy.Function):
     """A function of one number with a name of its own."""
 
     nargs = (1,)
@@ -133,7 +133,7 @@ class relu(Named):
         return sympy.Max(0, self.args[0].doit(**hints))
 
 
-class larger(sympy.Function):  # type: ignore[misc]
+class larger(sympy.Function):
     """The larger of two numbers."""
 
     nargs = (2,)
@@ -165,7 +165,7 @@ def clamp(u: Any, min: Any = None, max: Any = None) -> sympy.Expr:
     return between(u, -sympy.oo if min is None else min, sympy.oo if max is None else max)
 
 
-class between(sympy.Function):  # type: ignore[misc]
+class between(sympy.Function):
     """x, kept between two numbers."""
 
     nargs = (3,)
@@ -214,7 +214,7 @@ def _softplus(u: Any, beta: Any = 1, threshold: Any = 20) -> sympy.Expr:
     return softplus(beta * u) / beta
 
 
-class where(sympy.Function):  # type: ignore[misc]
+class where(sympy.Function):
     """One of two numbers, by a condition."""
 
     nargs = (3,)
@@ -225,6 +225,10 @@ class where(sympy.Function):  # type: ignore[misc]
 
 def _above(u: Any, there: Any, elsewhere: Any) -> sympy.Expr:
     return sympy.Piecewise((there, u > 0), (elsewhere, True))
+
+
+def _leaky_relu(u: Any, negative_slope: Any = 0.01, inplace: bool = False) -> sympy.Expr:
+    return _above(u, u, sympy.nsimplify(negative_slope) * u)
 
 
 def _elu(u: Any, alpha: Any = 1, inplace: bool = False) -> sympy.Expr:
@@ -313,7 +317,7 @@ ELEMENTARY: dict[str, Callable[..., sympy.Expr]] = {
     "clamp": clamp,
     "relu": lambda u, inplace=False: relu(u),
     "relu6": lambda u, inplace=False: 6 - relu(6 - relu(u)),
-    "leaky_relu": lambda u, negative_slope=Rational(1, 100), inplace=False: _above(u, u, negative_slope * u),
+    "leaky_relu": _leaky_relu,
     "elu": _elu,
     "sigmoid": sigmoid,
     "logsigmoid": lambda u: -softplus(-u),
@@ -359,6 +363,12 @@ def _step(u: Tensor) -> Tensor:
     return (u > 0).to(u.dtype)
 
 
+ALIKE = (
+    "sin", "cos", "tan", "asin", "acos", "atan", "atan2", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "erf", "erfc",
+    "digamma",
+)  # fmt: skip
+"""What SymPy and torch call the same."""
+
 WITH_TENSORS: dict[Any, Callable[..., Tensor]] = {
     step: _step,
     half_step: _half_step,
@@ -376,10 +386,7 @@ WITH_TENSORS: dict[Any, Callable[..., Tensor]] = {
     exp: torch.exp,
     log: torch.log,
     sympy.loggamma: torch.lgamma,
-    **{
-        getattr(sympy, name): getattr(torch, name)
-        for name in "sin cos tan asin acos atan atan2 sinh cosh tanh asinh acosh atanh erf erfc digamma".split()
-    },
+    **{getattr(sympy, name): getattr(torch, name) for name in ALIKE},
 }
 """What the functions in a derivative are called in torch."""
 

@@ -49,9 +49,7 @@ class Box:
 
 def boxes(derivation: Derivation) -> list[Box]:
     """The nodes, inputs first."""
-    leaves = [
-        Box(leaf.name, leaf.kind, (_cut(leaf.name.plain), _short(leaf.value))) for leaf in derivation.leaves
-    ]
+    leaves = [Box(leaf.name, leaf.kind, (_cut(leaf.name.plain), _short(leaf.value))) for leaf in derivation.leaves]
     steps = [
         Box(
             step.name,
@@ -140,7 +138,7 @@ def _edge(edge: Edge, path: Sequence[Point]) -> str:
 
 
 def _short(value: Tensor) -> str:
-    return array(value).plain if value.numel() <= 2 else "×".join(map(str, value.shape))
+    return array(value).plain if value.numel() <= 2 else str(tuple(value.shape))
 
 
 def _node(box: Box, place: Point) -> str:

@@ -7,10 +7,11 @@ from html import escape
 from pathlib import Path
 from string import Template
 
+from latex2mathml.converter import convert
+
 from apolar.explain.document import Block, Drawing, Equation, Equations, Heading, Sentence, blocks
 from apolar.explain.explanation import Explanation
 from apolar.explain.graph import svg
-from apolar.explain.notation import Formula
 from apolar.language import Language
 
 FOLDER = Path(__file__).parent
@@ -46,11 +47,11 @@ def _block(block: Block) -> str:
 
 
 def _row(row: Equation) -> str:
-    chain = " ".join(f"<span>{_math(Formula('', f'= {right.latex}'))}</span>" for right in row.rights)
-    note = f' <small>{escape(row.note)}</small>' if row.note else ""
-    return f"<tr><th>{_math(row.left)}</th><td>{chain}{note}</td></tr>"
+    chain = " ".join(f"<span>{_math(f'= {{{right.latex}}}')}</span>" for right in row.rights)
+    note = f" <small>{escape(row.note)}</small>" if row.note else ""
+    return f"<tr><th>{_math(row.left.latex)}</th><td>{chain}{note}</td></tr>"
 
 
 @lru_cache(maxsize=4096)
-def _math(formula: Formula) -> str:
-    return formula.mathml()
+def _math(latex: str) -> str:
+    return convert(latex)

@@ -14,7 +14,6 @@ from fractions import Fraction
 from typing import Any
 
 import sympy
-from latex2mathml.converter import convert
 from sympy.printing.latex import LatexPrinter
 from sympy.printing.precedence import PRECEDENCE, precedence
 from sympy.printing.str import StrPrinter
@@ -35,10 +34,6 @@ class Formula:
 
     plain: str
     latex: str
-
-    def mathml(self) -> str:
-        """The same for a browser."""
-        return convert(self.latex)
 
     def __str__(self) -> str:
         return self.plain
@@ -97,7 +92,8 @@ def quantity(value: float) -> Formula:
     mantissa, e, exponent = text.partition("e")
     power = rf"{mantissa} \cdot 10^{{{int(exponent)}}}" if e else text
     special = {"inf": r"\infty", "-inf": r"-\infty", "nan": r"\mathrm{NaN}"}
-    return Formula(text, special.get(text, power))
+    latex = special.get(text, power)
+    return Formula(text, f"{{{latex}}}" if text.startswith("-") else latex)
 
 
 def array(value: Tensor) -> Formula:
@@ -172,7 +168,7 @@ class _Plain(StrPrinter):
         if exponent.is_Rational and exponent < 0:
             return f"1/{self.parenthesize(base**-exponent, PRECEDENCE['Mul'] + 1)}"
         below = self.parenthesize(base, PRECEDENCE["Pow"] + 1)
-        if below[-1] in "′″‴⁾" or " " in below and below[0] != "(" and not below.endswith(")"):
+        if below[-1] in "′″‴⁾" or (" " in below and below[0] != "(" and not below.endswith(")")):
             below = f"({below})"
         if exponent.is_Integer:
             return below + str(exponent).translate(SUPERSCRIPTS)
@@ -210,10 +206,10 @@ def written(expression: sympy.Expr, names: Mapping[sympy.Symbol, Formula], times
 def in_numbers(expression: sympy.Expr, values: Mapping[sympy.Symbol, Tensor]) -> Formula:
     """An expression in which numbers stand for its symbols; around a negative one, no second parentheses."""
     formula = written(expression, {symbol: factor(value) for symbol, value in values.items()}, "dot")
-    latex = re.sub(r"\\left\(\\left\((-[^()]*)\\right\)\s*\\right\)", r"\\left(\1\\right)", formula.latex)
+    latex = re.sub(r"\\left\(\\left\((\{-[^()]*)\\right\)\s*\\right\)", r"\\left(\1\\right)", formula.latex)
     return Formula(
         re.sub(r"\(\((-[^()]*)\)\)", r"(\1)", formula.plain),
-        re.sub(r"\{\\left\((-[^()]*)\\right\)\}(?!\^)", r"{\1}", latex),
+        re.sub(r"\{\\left\((\{-[^()]*)\\right\)\}(?!\^)", r"{\1}", latex),
     )
 
 
@@ -221,7 +217,7 @@ def parenthesized(expression: sympy.Expr, names: Mapping[sympy.Symbol, Formula])
     """An expression as it stands behind a factor: in parentheses if it is a sum or begins with a minus sign."""
     text = written(expression, names)
     if precedence(expression) < PRECEDENCE["Mul"] or text.plain.startswith("-"):
-        return Formula(f"({text.plain})", rf"\left({text.latex}\right)")
+        return Formula(f"({text.plain})", rf"\left({{{text.latex}}}\right)")
     return Formula(f"({text.plain})", text.latex) if text.plain.startswith("1/") else text
 
 

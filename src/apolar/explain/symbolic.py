@@ -35,7 +35,7 @@ def function(output: Node, inputs: Sequence[Node]) -> sympy.Expr | None:
             if expression is None or not all(operand in known for operand in node.operands):
                 return None
             known[node] = expression.xreplace(dict(zip(Operation(node).symbols, (known[x] for x in node.operands))))
-        if node in known and node.value.shape != output.value.shape or node.value.is_complex():
+        if (node in known and node.value.shape != output.value.shape) or node.value.is_complex():
             return None
     found = known.get(output)
     return None if found is None or not set(inputs) & set(known) else found.doit()
@@ -77,14 +77,10 @@ def _simple(expression: sympy.Expr) -> sympy.Expr | None:
     return min(forms, key=lambda form: (form.count_ops(), not form.is_Add))
 
 
-def _agrees(
-    formula: sympy.Expr, symbols: Mapping[str, sympy.Symbol], inputs: Sequence[Node], wanted: Tensor
-) -> bool:
+def _agrees(formula: sympy.Expr, symbols: Mapping[str, sympy.Symbol], inputs: Sequence[Node], wanted: Tensor) -> bool:
     """Whether the formula gives the numbers."""
     values = wanted.reshape(-1)[:ENTRIES].tolist()
-    points = [
-        {symbols[node.label]: float(node.value.reshape(-1)[k]) for node in inputs} for k in range(len(values))
-    ]
+    points = [{symbols[node.label]: float(node.value.reshape(-1)[k]) for node in inputs} for k in range(len(values))]
     precision = math.sqrt(torch.finfo(wanted.dtype).eps)
     for point, value in zip(points, values):
         try:

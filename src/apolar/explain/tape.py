@@ -181,7 +181,7 @@ class Recorder(TorchFunctionMode):
                 f"the function writes into a tensor{user_line()}, by {'an index' if name == '__setitem__' else 'out='}. "
                 "Build the result by torch.where, torch.cat or torch.stack."
             )
-        if name in AUTOGRAD and getattr(func, "__module__", "").startswith("torch.autograd") or name == "backward":
+        if (name in AUTOGRAD and getattr(func, "__module__", "").startswith("torch.autograd")) or name == "backward":
             raise UnsupportedOperator(
                 f"the function calls torch.autograd{user_line()}, whose steps cannot be recorded. Explain the function "
                 "that is differentiated there, with the order that is wanted."
@@ -253,7 +253,13 @@ class Recorder(TorchFunctionMode):
         memory = old and old.value.untyped_storage().data_ptr()
         sharing = [n for n in self.tensors if n is not old and n.value.untyped_storage().data_ptr() == memory]
         constant = old is None and not into.requires_grad and not into._is_view()
-        if not (old or constant) or (old and old.kind != "operation" and old.kind != "input") or sharing or into.shape != result.shape or into.dtype != result.dtype:
+        if (
+            not (old or constant)
+            or (old and old.kind != "operation" and old.kind != "input")
+            or sharing
+            or into.shape != result.shape
+            or into.dtype != result.dtype
+        ):
             raise UnsupportedOperator(
                 f"the function writes in place into a tensor that shares its memory with another one, such as a view "
                 f"or the tensor of which it is one{user_line()}. Use the operation that returns a new tensor."
@@ -280,7 +286,15 @@ def in_place(name: str) -> bool:
     return (name.endswith("_") and not name.endswith("__")) or (name.startswith("__i") and name[3:-2] in _OPERATORS)
 
 
-_OPERATORS = {"add": "add", "sub": "sub", "mul": "mul", "truediv": "div", "div": "div", "pow": "pow", "matmul": "matmul"}
+_OPERATORS = {
+    "add": "add",
+    "sub": "sub",
+    "mul": "mul",
+    "truediv": "div",
+    "div": "div",
+    "pow": "pow",
+    "matmul": "matmul",
+}
 
 
 def functional(func: Any, name: str) -> Any:

@@ -154,6 +154,15 @@ def _rules(rule: Rule, *names: str) -> dict[str, Rule]:
     return dict.fromkeys(names, rule)
 
 
+MOVING = (
+    "reshape", "view", "flatten", "ravel", "unflatten", "T", "mT", "H", "mH", "t", "transpose", "swapaxes", "permute",
+    "movedim", "squeeze", "unsqueeze", "getitem", "select", "narrow", "unbind", "split", "chunk", "tensor_split", "cat",
+    "concat", "concatenate", "stack", "hstack", "vstack", "dstack", "flip", "roll", "rot90", "diag", "diagonal", "tril",
+    "triu", "index_select", "gather", "take", "masked_select", "contiguous", "to", "double", "float", "pad",
+    "index_put", "masked_fill", "scatter",
+)  # fmt: skip
+"""What puts entries into other places, and changes none."""
+
 TENSORS: dict[str, Rule] = {
     **_rules(MATMUL, "matmul", "mm", "bmm", "mv", "dot"),
     **_rules(LINEAR, "linear"),
@@ -167,15 +176,8 @@ TENSORS: dict[str, Rule] = {
     **_rules(MEAN, "mean"),
     **_rules(PRODUCT, "prod"),
     **_rules(EXTREME, "max", "min", "amax", "amin", "sort", "topk", "median", "max_pool1d", "max_pool2d", "max_pool3d"),
-    **_rules(
-        PLACES,
-        *"reshape view flatten ravel unflatten T mT H mH t transpose swapaxes permute movedim squeeze unsqueeze getitem".split(),
-        *"select narrow unbind split chunk tensor_split cat concat concatenate stack hstack vstack dstack flip roll".split(),
-        *"rot90 diag diagonal tril triu index_select gather take masked_select contiguous to double float pad".split(),
-        *"index_put masked_fill scatter".split(),
-    ),
+    **_rules(PLACES, *MOVING),
     **_rules(COPIES, "expand", "expand_as", "repeat", "tile", "broadcast_to", "repeat_interleave"),
     **_rules(CONVOLUTION, "conv1d", "conv2d", "conv3d"),
 }
 """torch's name ↦ its rule."""
-
