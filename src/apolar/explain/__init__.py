@@ -250,7 +250,7 @@ def _derivations(
     recorder: Recorder, output: Node, inputs: Sequence[Node], order: int, seed: Tensor | None
 ) -> tuple[Derivation, ...]:
     """The function, its first derivatives as functions, and so on: each set of inputs once, in the order of the inputs."""
-    found = [derivation(output, (), seed)]
+    found = [derivation(output, (), seed, inputs)]
     level: list[tuple[By, Node, int, Tensor | None]] = [((), output, 0, seed)]
     for _ in range(order - 1):
         following: list[tuple[By, Node, int, Tensor | None]] = []
@@ -263,7 +263,7 @@ def _derivations(
             raise OperatorError(
                 f"order {order} in {len(inputs)} inputs takes more than {MAX_DERIVATIONS} derivations: ask for a lower one"
             )
-        found += [derivation(value, by, weights) for by, value, _, weights in following]
+        found += [derivation(value, by, weights, inputs) for by, value, _, weights in following]
         level = following
     return tuple(found)
 

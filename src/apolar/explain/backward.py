@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -11,26 +13,27 @@ from apolar.explain.notation import array, in_numbers, written
 from apolar.explain.tape import Node, ancestors
 
 
-def derivation(output: Node, by: By, seed: Tensor | None) -> Derivation:
+def derivation(output: Node, by: By, seed: Tensor | None, inputs: Sequence[Node]) -> Derivation:
     """A recorded value and its gradient, step by step.
 
     Args:
         output: the value.
         by: which derivative of the function it is.
         seed: what its entries are multiplied by; None for 1.
+        inputs: whose gradients are wanted even where they are 0.
     """
     nodes = ancestors(output)
     start = torch.ones_like(output.value) if seed is None else seed
     found: dict[Node, list[Contribution]] = {node: [] for node in nodes if node.active}
-    gradients: dict[Node, Tensor] = {}
+    gradients: dict[Node, Tensor] = {node: torch.zeros_like(node.value) for node in inputs}
     adjoints, edges = [], []
     for node in reversed(nodes):
-        if node.active:
+        if node.active and (node is output or found[node]):
             gradients[node] = _sum([c.value for c in found[node]]) if found[node] else start
             adjoints.append(Adjoint(node.name, tuple(found[node]), gradients[node]))
         for position, operand in enumerate(node.operands):
             contribution = None
-            if node.active and operand.active:
+            if operand.active and node in gradients:
                 contribution = _contribution(node, position, gradients[node])
                 found[operand].append(contribution)
             edges.append(
@@ -43,7 +46,11 @@ def derivation(output: Node, by: By, seed: Tensor | None) -> Derivation:
         output.name,
         output.value,
         tuple(adjoints),
-        {n.label or n.name.plain: gradients[n] for n in nodes if n in gradients and n.kind in ("input", "parameter")},
+        {
+            n.label or n.name.plain: gradients[n]
+            for n in dict.fromkeys([*inputs, *nodes])
+            if n in gradients and n.kind in ("input", "parameter")
+        },
         tuple(reversed(edges)),
     )
 

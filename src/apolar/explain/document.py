@@ -12,7 +12,7 @@ from itertools import groupby
 from torch import Tensor
 
 from apolar.explain.explanation import Adjoint, By, Contribution, Derivation, Explanation, Leaf, Step
-from apolar.explain.notation import Formula, adjoint, array, factor, primes
+from apolar.explain.notation import Formula, adjoint, array, factor, named, primes
 from apolar.language import Language, mark, translate
 from apolar.operators import SUPERSCRIPTS
 
@@ -148,7 +148,7 @@ def _derivation(explanation: Explanation, found: Derivation, say: Say) -> Iterat
     yield Equations((*(_leaf(x, say) for x in found.leaves), *(_step(x, say) for x in found.steps)))
     yield Equations((Equation(function, (found.output, array(found.value))),), is_result=True)
     yield Heading(say(BACKWARD), 3)
-    if not found.gradients:
+    if not found.adjoints:
         yield Sentence(say(CONSTANT, function=function))
         return
     yield Sentence(say(BAR, function=function))
@@ -156,7 +156,10 @@ def _derivation(explanation: Explanation, found: Derivation, say: Say) -> Iterat
     names = {leaf.label or leaf.name.plain: leaf.name for leaf in found.leaves}
     yield Equations(
         tuple(
-            Equation(name_of(explanation, (*found.by, label)), (adjoint(names[label]), array(value)))
+            Equation(
+                name_of(explanation, (*found.by, label)),
+                (*([adjoint(names[label])] if label in names else []), array(value)),
+            )
             for label, value in found.gradients.items()
         ),
         is_result=True,
@@ -237,7 +240,8 @@ def name_of(explanation: Explanation, by: By) -> Formula:
         return Formula(f.plain + above.plain, f"{{{f.latex}}}^{{{above.latex}}}" if by else f.latex)
     if not by:
         return f
-    names = {leaf.label or leaf.name.plain: leaf.name for leaf in explanation.derivations[0].leaves}
+    names = {label: named(label) for label in explanation.inputs}
+    names |= {leaf.label or leaf.name.plain: leaf.name for leaf in explanation.derivations[0].leaves}
     n = len(by)
     powers = [(label, len(list(group))) for label, group in groupby(by)]
     below = "".join(f"∂{names[v].plain}" + (str(k).translate(SUPERSCRIPTS) if k > 1 else "") for v, k in powers)

@@ -16,6 +16,8 @@ import torch.nn.functional as F
 from sympy import Rational, exp, log, sqrt
 from torch import Tensor
 
+from apolar.expression.functions import power
+
 
 class Named(sympy.Function):
     """A function of one number with a name of its own."""
@@ -356,7 +358,7 @@ def _inside(u: Tensor, low: Any, high: Any) -> Tensor:
 
 
 def _half_step(u: Tensor) -> Tensor:
-    return torch.heaviside(u, torch.tensor(0.5, dtype=u.dtype, device=u.device))
+    return (torch.sign(u) + 1) / 2
 
 
 def _step(u: Tensor) -> Tensor:
@@ -429,8 +431,6 @@ def _product(expression: sympy.Mul, values: dict[sympy.Symbol, Any]) -> Any:
 
 
 def _power(base: Any, exponent: Any) -> Any:
-    if exponent == 0.5:
-        return torch.sqrt(base)
-    if isinstance(exponent, float) and exponent.is_integer():
-        exponent = int(exponent)
+    if isinstance(exponent, float):
+        return torch.sqrt(base) if exponent == 0.5 else power(base, exponent)
     return base**exponent

@@ -23,7 +23,10 @@ Cotangent = Any
 
 
 class Pullback:
-    """The vector–Jacobian product of an operation without formula, as a function of the upstream gradient and the operands."""
+    """The vector–Jacobian product of an operation without formula, as a function of the upstream gradient.
+
+    It takes the operands as well where it may depend on their values.
+    """
 
     def __init__(self, node: Node, position: int) -> None:
         self.node, self.position = node, position
@@ -31,7 +34,7 @@ class Pullback:
 
     def __call__(self, upstream: Tensor, *operands: Tensor) -> Tensor:
         with torch.enable_grad():
-            leaves = [x if x.requires_grad else x.detach() for x in operands]
+            leaves = [x if x.requires_grad else x.detach() for x in operands or [x.value for x in self.node.operands]]
             if not leaves[self.position].requires_grad:
                 leaves[self.position].requires_grad_()
             (found,) = torch.autograd.grad(
@@ -88,7 +91,8 @@ def _contribution(
         return found if isinstance(found, float) else _fitted(found, operand)
     if isinstance(upstream, float):
         upstream = _full(upstream, node)
-    return handle_torch_function(Pullback(node, position), operands, upstream, *operands)
+    given = (upstream,) if rule.linear else (upstream, *operands)
+    return handle_torch_function(Pullback(node, position), given, *given)
 
 
 def _product(upstream: Cotangent, slope: Cotangent) -> Cotangent:

@@ -137,6 +137,8 @@ def _derivative(
     leaves[position] = leaves[position].requires_grad_()
     with torch.enable_grad():
         result = call(leaves)
+    if not result.requires_grad:
+        return torch.zeros_like(leaves[position])
     (found,) = torch.autograd.grad(result, leaves[position], upstream, materialize_grads=True)
     return found
 

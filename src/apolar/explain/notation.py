@@ -282,6 +282,10 @@ class Term:
         a = self._inside(ATOM)
         return Term(f"{a.plain}ᵀ", rf"{{{a.latex}}}^{{\top}}")
 
+    def outer(self, other: Any) -> Term:
+        """Every entry of the one times every entry of the other."""
+        return self @ Term.of(other).mT
+
     def exp(self) -> Term:
         """e to this power."""
         return Term(f"exp({self.plain})", rf"\exp\left({self.latex}\right)")

@@ -14,8 +14,8 @@ from apolar.explain.local import Operation
 from apolar.explain.notation import written
 from apolar.explain.tape import Node, ancestors
 
-LONGEST = 150
-"""Expressions with more operations than this are not simplified, and not shown."""
+LONGEST, SIMPLIFIED = 100, 30
+"""Expressions with more operations than the first are not shown; with more than the second, only expanded or factored."""
 
 ENTRIES = 3
 """So many entries of a vector are compared with the numbers."""
@@ -72,7 +72,8 @@ def _simple(expression: sympy.Expr) -> sympy.Expr | None:
     """The shortest of a few forms."""
     if expression.count_ops() > LONGEST:
         return None
-    forms = [sympy.simplify(expression)]
+    small = expression.count_ops() <= SIMPLIFIED and not expression.has(sympy.erf, sympy.erfc, sympy.Piecewise)
+    forms = [sympy.simplify(expression) if small else expression]
     forms += [sympy.expand(forms[0]), sympy.factor_terms(forms[0])]
     return min(forms, key=lambda form: (form.count_ops(), not form.is_Add))
 
@@ -80,12 +81,15 @@ def _simple(expression: sympy.Expr) -> sympy.Expr | None:
 def _agrees(formula: sympy.Expr, symbols: Mapping[str, sympy.Symbol], inputs: Sequence[Node], wanted: Tensor) -> bool:
     """Whether the formula gives the numbers."""
     values = wanted.reshape(-1)[:ENTRIES].tolist()
-    points = [{symbols[node.label]: float(node.value.reshape(-1)[k]) for node in inputs} for k in range(len(values))]
+    points = [
+        {symbols[node.label]: sympy.Float(float(node.value.reshape(-1)[k]), 20) for node in inputs}
+        for k in range(len(values))
+    ]
     precision = math.sqrt(torch.finfo(wanted.dtype).eps)
     for point, value in zip(points, values):
         try:
-            number = complex(formula.evalf(20, subs=point))
-        except (TypeError, ValueError, ZeroDivisionError, OverflowError):
+            number = complex(formula.xreplace(point).evalf(20))
+        except (TypeError, ValueError, AttributeError, ZeroDivisionError, OverflowError):
             return False
         if not abs(number - value) <= precision * max(1.0, abs(value)):
             return False

@@ -196,9 +196,7 @@ class Recorder(TorchFunctionMode):
 
     def record(self, func: Any, label: str, leaves: Sequence[Any], structure: TreeSpec) -> Any:
         """Call a function, and keep what it returns as nodes."""
-        referred = tuple(
-            Reference(self.node(x)) if isinstance(x, Tensor) and not self._is_number(x) else x for x in leaves
-        )
+        referred = tuple(self._argument(x) if isinstance(x, Tensor) else x for x in leaves)
         operands = [leaf.node for leaf in referred if isinstance(leaf, Reference)]
         active = torch.is_grad_enabled() and label not in CUTTING and any(x.active for x in operands)
         if label in LEAVING or spelled(func) in LEAVING:
@@ -242,9 +240,11 @@ class Recorder(TorchFunctionMode):
                 outputs[k] = self.tensor(node)
         return tree_unflatten(outputs, nest)
 
-    def _is_number(self, tensor: Tensor) -> bool:
-        """A constant without axes is written as a number."""
-        return tensor.ndim == 0 and id(tensor) not in self.nodes and not tensor.requires_grad
+    def _argument(self, tensor: Tensor) -> Reference | Tensor:
+        """The node of a tensor; a constant without axes stands for itself, and is written as a number."""
+        if tensor.ndim == 0 and id(tensor) not in self.nodes and not tensor.requires_grad:
+            return tensor.detach().clone()
+        return Reference(self.node(tensor))
 
     def _written(self, into: Tensor, result: Tensor) -> Tensor:
         """The same tensor of the user, which now stands for the result of an in-place operation."""
@@ -266,6 +266,8 @@ class Recorder(TorchFunctionMode):
             )
         with torch.no_grad():
             into.data.copy_(result)
+        if old is not None and self.tensors[old] is into:
+            del self.tensors[old]
         self._stands_for(into, new)
         return into
 

@@ -26,12 +26,14 @@ class Rule:
         value: the formula of the result; None where the name of the function and its arguments say it.
         pullbacks: for each operand; empty where the words say it.
         words: what happens, as a marked text.
+        linear: whether the local derivative does not depend on the operands.
         computes: for which nodes the pull-backs are also computed with tensors, as they are written.
     """
 
     value: Callable[[Sequence[Term], Node], Term] | None = None
     pullbacks: tuple[Pullback, ...] = ()
     words: str = ""
+    linear: bool = False
     computes: Callable[[Node], bool] = lambda node: True
 
 
@@ -121,12 +123,14 @@ MSE = Rule(
 SUM = Rule(
     pullbacks=(lambda g, y, x, node: g,),
     words=mark("every entry that was summed receives the gradient of the sum"),
+    linear=True,
     computes=_to_one_number,
 )
 
 MEAN = Rule(
     pullbacks=(lambda g, y, x, node: g / count(node),),
     words=mark("every entry receives its share of the gradient of the mean"),
+    linear=True,
     computes=_to_one_number,
 )
 
@@ -137,9 +141,13 @@ PRODUCT = Rule(
 
 EXTREME = Rule(words=mark("the gradient goes to the entries that were chosen"), computes=_never)
 
-PLACES = Rule(words=mark("every entry of the gradient goes back to the place that it came from"), computes=_never)
+PLACES = Rule(
+    words=mark("every entry of the gradient goes back to the place that it came from"), linear=True, computes=_never
+)
 
-COPIES = Rule(words=mark("the gradients of the copies are summed"), computes=_never)
+COPIES = Rule(words=mark("the gradients of the copies are summed"), linear=True, computes=_never)
+
+LINEAR_MAP = Rule(words=mark("the operation is linear, and its transpose is applied"), linear=True, computes=_never)
 
 LOGSUMEXP = Rule(pullbacks=(lambda g, y, x, node: g * (x[0] - y).exp(),), computes=_to_one_number)
 
@@ -178,6 +186,7 @@ TENSORS: dict[str, Rule] = {
     **_rules(EXTREME, "max", "min", "amax", "amin", "sort", "topk", "median", "max_pool1d", "max_pool2d", "max_pool3d"),
     **_rules(PLACES, *MOVING),
     **_rules(COPIES, "expand", "expand_as", "repeat", "tile", "broadcast_to", "repeat_interleave"),
+    **_rules(LINEAR_MAP, "cumsum", "trace", "diff", "avg_pool1d", "avg_pool2d", "avg_pool3d"),
     **_rules(CONVOLUTION, "conv1d", "conv2d", "conv3d"),
 }
 """torch's name ↦ its rule."""
