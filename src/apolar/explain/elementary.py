@@ -357,6 +357,12 @@ def _inside(u: Tensor, low: Any, high: Any) -> Tensor:
     return ((u >= low) & (u <= high)).to(u.dtype)
 
 
+def _where(condition: Tensor, there: Any, elsewhere: Any) -> Tensor:
+    """torch.where, which takes two Python numbers in the default dtype, in double precision."""
+    chosen = (x if isinstance(x, Tensor) else torch.tensor(x, dtype=torch.float64) for x in (there, elsewhere))
+    return torch.where(condition, *chosen)
+
+
 def _half_step(u: Tensor) -> Tensor:
     return (torch.sign(u) + 1) / 2
 
@@ -382,7 +388,7 @@ WITH_TENSORS: dict[Any, Callable[..., Tensor]] = {
     sigmoid: torch.sigmoid,
     softplus: F.softplus,
     relu: torch.relu,
-    where: torch.where,
+    where: _where,
     larger: torch.maximum,
     between: torch.clamp,
     exp: torch.exp,
@@ -414,7 +420,7 @@ def compute(expression: sympy.Expr, values: dict[sympy.Symbol, Any]) -> Any:
         (there, condition), (elsewhere, _) = expression.args
         if condition != (condition.lhs > 0):
             raise KeyError(str(condition))
-        return torch.where(compute(condition.lhs, values) > 0, compute(there, values), compute(elsewhere, values))
+        return _where(compute(condition.lhs, values) > 0, compute(there, values), compute(elsewhere, values))
     if expression.func is sympy.polygamma:
         return torch.polygamma(int(expression.args[0]), compute(expression.args[1], values))
     return WITH_TENSORS[expression.func](*(compute(a, values) for a in expression.args))

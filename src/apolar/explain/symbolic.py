@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import sympy
 import torch
+from sympy.functions.elementary.hyperbolic import HyperbolicFunction
 from torch import Tensor
 
 from apolar.explain.explanation import By, Symbolic
@@ -16,6 +17,9 @@ from apolar.explain.tape import Node, ancestors
 
 LONGEST, SIMPLIFIED = 100, 30
 """Expressions with more operations than the first are not shown; with more than the second, only expanded or factored."""
+
+SLOW = (sympy.erf, sympy.erfc, HyperbolicFunction, sympy.Abs, sympy.sign, sympy.Heaviside, sympy.Piecewise)
+"""What SymPy takes seconds or minutes to simplify, with little gain."""
 
 ENTRIES = 3
 """So many entries of a vector are compared with the numbers."""
@@ -59,8 +63,8 @@ def derivatives(
     for by, wanted in {(): value, **numbers}.items():
         if by and (by[:-1] not in found or by[-1] not in symbols):
             continue
-        formula = _simple(sympy.diff(found[by[:-1]], symbols[by[-1]])) if by else expression
-        if formula is None or formula.has(sympy.Derivative, sympy.Subs, sympy.DiracDelta):
+        formula = _simple(_derivative(found[by[:-1]], symbols[by[-1]])) if by else expression
+        if formula is None or formula.has(sympy.Derivative, sympy.Subs):
             continue
         found[by] = formula
         if _agrees(formula, symbols, inputs, wanted):
@@ -68,13 +72,18 @@ def derivatives(
     return tuple(shown)
 
 
+def _derivative(expression: sympy.Expr, symbol: sympy.Symbol) -> sympy.Expr:
+    """Away from kinks, where the derivative of a step is 0."""
+    return sympy.diff(expression, symbol).replace(sympy.DiracDelta, lambda *_: sympy.S.Zero)
+
+
 def _simple(expression: sympy.Expr) -> sympy.Expr | None:
     """The shortest of a few forms."""
     if expression.count_ops() > LONGEST:
         return None
-    small = expression.count_ops() <= SIMPLIFIED and not expression.has(sympy.erf, sympy.erfc, sympy.Piecewise)
+    small = expression.count_ops() <= SIMPLIFIED and not expression.has(*SLOW)
     forms = [sympy.simplify(expression) if small else expression]
-    forms += [sympy.expand(forms[0]), sympy.factor_terms(forms[0])]
+    forms += [sympy.expand(forms[0]), sympy.factor_terms(forms[0]), sympy.powsimp(forms[0])]
     return min(forms, key=lambda form: (form.count_ops(), not form.is_Add))
 
 

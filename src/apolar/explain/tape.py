@@ -152,14 +152,14 @@ class Recorder(TorchFunctionMode):
         Raises:
             UnsupportedOperator: it has a graph that was not recorded.
         """
-        if id(tensor) in self.nodes:
-            return self.nodes[id(tensor)]
         if tensor.grad_fn is not None:
             raise UnsupportedOperator(
                 f"a tensor with a graph of its own ({type(tensor.grad_fn).__name__}) comes from code that cannot be "
                 f"recorded{user_line()}: an autograd.Function, torch.func, TorchScript, or a computation outside of the "
                 "function. Write it in torch functions inside of the function, or detach it if it is constant."
             )
+        if id(tensor) in self.nodes:
+            return self.nodes[id(tensor)]
         parameter = tensor.requires_grad
         label = self.parameters.get(id(tensor), "")
         stem = {"weight": "W", "bias": "b"}.get(label.rpartition(".")[2], "p") if parameter else "c"
@@ -176,6 +176,11 @@ class Recorder(TorchFunctionMode):
             return func(*args, **kwargs)
         if name in SWITCHES or (name == "__get__" and label in ("requires_grad", "grad_fn", "is_leaf", "grad")):
             return args[0] if name in SWITCHES else func(*args, **kwargs)
+        if torch._C._are_functorch_transforms_active():
+            raise UnsupportedOperator(
+                f"the function uses a transform of torch.func{user_line()}, whose steps cannot be recorded. Explain the "
+                "function that is transformed there, with the order that is wanted."
+            )
         if kwargs.get("out") is not None or name == "__setitem__":
             raise UnsupportedOperator(
                 f"the function writes into a tensor{user_line()}, by {'an index' if name == '__setitem__' else 'out='}. "
