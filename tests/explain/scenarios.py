@@ -56,63 +56,20 @@ IMAGES = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatte
 
 A, B, C = _normal(3, 2), _normal(2, 3), _normal(3)
 
+IN_TORCH = (
+    "exp2", "expm1", "log2", "log10", "log1p", "logit", "sigmoid", "erf", "erfc", "lgamma", "digamma", "abs",
+    "sign", "floor", "ceil", "square", "reciprocal", "sqrt", "rsqrt", "sin", "cos", "tan", "asin", "acos", "atan",
+    "sinh", "cosh", "tanh", "asinh", "atanh", "relu", "exp", "log", "deg2rad",
+)  # fmt: skip
+
+IN_FUNCTIONAL = (
+    "softplus", "gelu", "silu", "mish", "elu", "leaky_relu", "relu6", "logsigmoid", "softsign", "tanhshrink",
+    "hardswish", "selu",
+)  # fmt: skip
+
 OF_ONE_NUMBER = [
-    *(
-        Scenario(name, getattr(torch, name), (_positive(3),), 3)
-        for name in [
-            "exp2",
-            "expm1",
-            "log2",
-            "log10",
-            "log1p",
-            "logit",
-            "sigmoid",
-            "erf",
-            "erfc",
-            "lgamma",
-            "digamma",
-            "abs",
-            "sign",
-            "floor",
-            "ceil",
-            "square",
-            "reciprocal",
-            "sqrt",
-            "rsqrt",
-            "sin",
-            "cos",
-            "tan",
-            "asin",
-            "acos",
-            "atan",
-            "sinh",
-            "cosh",
-            "tanh",
-            "asinh",
-            "atanh",
-            "relu",
-            "exp",
-            "log",
-            "deg2rad",
-        ]
-    ),
-    *(
-        Scenario(name, getattr(F, name), (_normal(4),))
-        for name in [
-            "softplus",
-            "gelu",
-            "silu",
-            "mish",
-            "elu",
-            "leaky_relu",
-            "relu6",
-            "logsigmoid",
-            "softsign",
-            "tanhshrink",
-            "hardswish",
-            "selu",
-        ]
-    ),
+    *(Scenario(name, getattr(torch, name), (_positive(3),), 3) for name in IN_TORCH),
+    *(Scenario(name, getattr(F, name), (_normal(4),)) for name in IN_FUNCTIONAL),
     Scenario("acosh", torch.acosh, (_positive(3) + 1,), 3),
     Scenario("gelu by tanh", lambda x: F.gelu(x, approximate="tanh"), (_normal(3),)),
     Scenario("steep softplus", lambda x: F.softplus(x, beta=3.0), (_normal(3),)),

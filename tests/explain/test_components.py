@@ -30,7 +30,7 @@ def test_the_formula_gives_the_number() -> None:
     values = {c.name.plain: float(c.value) for c in explanation.components}
     values |= {s.name.plain: float(s.value) for s in explanation.derivations[0].steps}
     by_name = {c.name.plain: c.formula.plain for c in explanation.components}
-    assert by_name["v₃″"] == "v₁·v₂″ + 2·v₁′·v₂′ + v₁″·v₂"
+    assert by_name["v₃″"] == "v₁·v₂″ + v₂·v₁″ + 2·v₁′·v₂′"
     product = values["v₁"] * values["v₂″"] + 2 * values["v₁′"] * values["v₂′"] + values["v₁″"] * values["v₂"]
     assert product == pytest.approx(values["v₃″"], rel=1e-14)
 

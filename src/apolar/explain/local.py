@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_map
 
 from apolar.explain.elementary import ELEMENTARY
-from apolar.explain.notation import Formula, Term, adjoint, applied, exact, parenthesized, quantity, written
+from apolar.explain.notation import Formula, Term, adjoint, applied, exact, indexed, parenthesized, quantity, written
 from apolar.explain.tape import Node
 from apolar.explain.tensors import TENSORS, Rule
 from apolar.language import mark
@@ -66,7 +66,7 @@ class Operation:
         terms = [Term.of(operand.name) for operand in self.node.operands]
         if self.rule.value is not None:
             return self.rule.value(terms, self.node).formula()
-        return applied(self.label, self._arguments())
+        return (indexed if self.node.label == "getitem" else applied)(self.label, self._arguments())
 
     @property
     def label(self) -> str:

@@ -301,3 +301,11 @@ def applied(function: str, arguments: Sequence[Formula]) -> Formula:
     inside_latex = ", ".join(argument.latex for argument in arguments)
     name = function.replace("_", r"\_")
     return Formula(f"{function}({inside_plain})", rf"\operatorname{{{name}}}\left({inside_latex}\right)")
+
+
+def indexed(function: str, arguments: Sequence[Formula]) -> Formula:
+    """Entries of a tensor: v₁[0, 1:]."""
+    whole, place = arguments
+    plain = place.plain[1:-1] if place.plain.startswith("(") else place.plain
+    latex = place.latex.removeprefix(r"\left(").removesuffix(r"\right)")
+    return Formula(f"{whole.plain}[{plain}]", rf"{whole.latex}\left[{latex}\right]")
