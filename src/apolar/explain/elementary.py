@@ -33,19 +33,32 @@ class Named(sympy.Function):
         return rf"{self.sign[1]}{power}\left({printer._print(self.args[0])}\right)"
 
 
-class step(Named):
+class step(sympy.Function):
     """1 above 0, and 0 elsewhere."""
 
-    sign = ("step", r"\operatorname{step}")
+    nargs = (1,)
 
     def fdiff(self, argindex: int = 1) -> sympy.Expr:
         return sympy.S.Zero
 
     def doit(self, **hints: Any) -> sympy.Expr:
-        return sympy.Piecewise((1, self.args[0].doit(**hints) > 0), (0, True))
+        return sympy.Heaviside(self.args[0].doit(**hints), 0)
+
+    def _sympystr(self, printer: Any) -> str:
+        return f"[{printer._print(self.args[0])} > 0]"
+
+    def _latex(self, printer: Any, exp: str | None = None) -> str:
+        return rf"\left[{printer._print(self.args[0])} > 0\right]" + (f"^{{{exp}}}" if exp else "")
 
 
-class half_step(step):
+class constant_piece(Named):
+    """What is constant between its jumps."""
+
+    def fdiff(self, argindex: int = 1) -> sympy.Expr:
+        return sympy.S.Zero
+
+
+class half_step(constant_piece):
     """1 above 0, 0 below, ½ at 0: how the larger of two equal numbers shares its derivative."""
 
     sign = ("H", "H")
@@ -54,7 +67,7 @@ class half_step(step):
         return sympy.Heaviside(self.args[0].doit(**hints), Rational(1, 2))
 
 
-class sign(step):
+class sign(constant_piece):
     """−1, 0 or 1."""
 
     sign = ("sign", r"\operatorname{sign}")
@@ -63,7 +76,7 @@ class sign(step):
         return sympy.sign(self.args[0].doit(**hints))
 
 
-class floor(step):
+class floor(constant_piece):
     """The next whole number below."""
 
     sign = ("floor", r"\operatorname{floor}")
@@ -72,7 +85,7 @@ class floor(step):
         return sympy.floor(self.args[0].doit(**hints))
 
 
-class ceil(step):
+class ceil(constant_piece):
     """The next whole number above."""
 
     sign = ("ceil", r"\operatorname{ceil}")
@@ -359,8 +372,8 @@ def _inside(u: Tensor, low: Any, high: Any) -> Tensor:
 
 def _where(condition: Tensor, there: Any, elsewhere: Any) -> Tensor:
     """torch.where, which takes two Python numbers in the default dtype, in double precision."""
-    chosen = (x if isinstance(x, Tensor) else torch.tensor(x, dtype=torch.float64) for x in (there, elsewhere))
-    return torch.where(condition, *chosen)
+    a, b = (x if isinstance(x, Tensor) else torch.tensor(x, dtype=torch.float64) for x in (there, elsewhere))
+    return torch.where(condition, a, b)
 
 
 def _half_step(u: Tensor) -> Tensor:

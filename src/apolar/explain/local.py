@@ -86,7 +86,10 @@ class Operation:
 
     def derivative(self, position: int) -> sympy.Expr | None:
         """The local derivative as an expression; None where the operation is not computed entry by entry."""
-        return None if self.expression is None else sympy.diff(self.expression, self.symbols[position])
+        if self.expression is None:
+            return None
+        found = sympy.diff(self.expression, self.symbols[position])
+        return sympy.powsimp(found) if self.expression.is_Pow else found  # y xʸ⁻¹, not y xʸ/x
 
     def local(self, position: int) -> Tensor | None:
         """The local derivative as numbers, one for each entry of the result."""
