@@ -18,7 +18,7 @@ from torch.utils._pytree import tree_map
 
 from apolar.explain.elementary import ELEMENTARY
 from apolar.explain.notation import Formula, Term, adjoint, applied, exact, indexed, parenthesized, quantity, written
-from apolar.explain.tape import Node
+from apolar.explain.tape import Node, solid
 from apolar.explain.tensors import TENSORS, Rule
 from apolar.language import mark
 
@@ -143,7 +143,7 @@ def _derivative(
     if not result.requires_grad:
         return torch.zeros_like(leaves[position])
     (found,) = torch.autograd.grad(result, leaves[position], upstream, materialize_grads=True)
-    return found
+    return solid(found)
 
 
 def _for_sympy(argument: Any) -> Any:
