@@ -5,14 +5,15 @@ PYTHON ?= python3
 WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
+DOMAINS := $(notdir $(wildcard src/apolar/explain src/apolar/diagnose src/apolar/page))
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test verify check bench docs clean
+.PHONY: help demo test verify check bench docs catalogues clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.dev ## compute the worked examples and compare them with the exact values
 	$(BIN)/apolar demo
@@ -33,6 +34,15 @@ bench: $(VENV)/.bench ## run every benchmark in turn, about an hour
 
 docs: $(VENV)/.docs ## build the documentation into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+catalogues: $(VENV)/.dev ## collect the texts that are translated, and compile the translations
+	@mkdir -p build
+	for domain in $(DOMAINS); do \
+		$(BIN)/pybabel -q extract -k mark --no-location -o build/$$domain.pot src/apolar/$$domain && \
+		$(BIN)/pybabel -q update --init-missing --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date -w 120 \
+			-D $$domain -l zh -i build/$$domain.pot -d src/apolar/locale && \
+		$(BIN)/pybabel -q compile -D $$domain -d src/apolar/locale || exit; \
+	done
 
 clean: ## remove the environment, caches and built files
 	rm -rf $(VENV) site build dist .pytest_cache .hypothesis .mypy_cache .ruff_cache

@@ -23,6 +23,7 @@ from apolar.errors import (
     VerificationError,
 )
 from apolar.evaluate import evaluate
+from apolar.explain import Explanation, explain
 from apolar.kernels.settings import settings
 from apolar.operators import Coordinates, Operator, coordinates
 from apolar.plan import Plan, plan

@@ -45,7 +45,7 @@ def check(
     first = list(system)
     second = [a * b for i, a in enumerate(first) for b in first[i:]]
     asked = parse_operators(operators, system.names) if operators else (*first, *second)
-    function = _load(target)
+    function = load(target)
     report = ap.check(function, torch.tensor([list(point.values())], dtype=torch.float64), *asked)
     if as_json:
         print_json(
@@ -67,7 +67,7 @@ def _as_data(row: Comparison) -> dict[str, object]:
     }
 
 
-def _load(target: str) -> Callable[..., Any]:
+def load(target: str) -> Callable[..., Any]:
     """The function that ``FILE.py:function`` names.
 
     Raises:

@@ -27,14 +27,14 @@ MAX_SYMBOLIC_SIZE = 400
 MAX_SYMBOLIC_CHARACTERS = 100
 
 
-class _FormulaCommand(click.Command):
+class FormulaCommand(click.Command):
     """Lets a formula begin with a minus sign, which would otherwise be an option."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         return super().parse_args(ctx, [f" {a}" if re.match("-[^-]", a) else a for a in args])
 
 
-@click.command(cls=_FormulaCommand, short_help="Differentiate a formula at a point.")
+@click.command(cls=FormulaCommand, short_help="Differentiate a formula at a point.")
 @click.argument("formula")
 @at_option
 @click.option("--wrt", multiple=True, metavar="NAMES", help="Differentiate with respect to these only.")

@@ -1,0 +1,53 @@
+"""An explanation on a terminal, and as plain text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from io import StringIO
+
+from rich.console import Console, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from apolar.explain.document import Block, Drawing, Equation, Equations, Heading, Sentence, blocks
+from apolar.explain.explanation import Explanation
+from apolar.language import Language
+
+STYLES = {1: "bold", 2: "bold cyan", 3: "bold"}
+
+
+def renderables(explanation: Explanation, lang: Language) -> Iterator[RenderableType]:
+    """What rich prints, block by block."""
+    for k, block in enumerate(blocks(explanation, lang)):
+        if not isinstance(block, Drawing):
+            yield Padding(_renderable(block), (int(k > 0 and not isinstance(block, Equations)), 0, 0, 0))
+
+
+def plain_text(explanation: Explanation, lang: Language) -> str:
+    """The same without colours, in lines of any length."""
+    console = Console(highlight=False, markup=False, no_color=True, width=10_000, file=StringIO())
+    console.print(*renderables(explanation, lang), sep="\n")
+    assert isinstance(console.file, StringIO)
+    return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines())
+
+
+def _renderable(block: Block) -> RenderableType:
+    match block:
+        case Heading(text, level):
+            return Text(text, STYLES[level])
+        case Sentence(text):
+            return Text(text)
+        case Equations(rows, is_result):
+            return Padding(_equations(rows, "bold" if is_result else ""), (0, 0, 0, 2))
+    raise AssertionError(block)
+
+
+def _equations(rows: tuple[Equation, ...], style: str) -> Table:
+    table = Table.grid(padding=(0, 1, 0, 0))
+    for row in rows:
+        chain = Text(" = ".join(["", *(right.plain for right in row.rights)]).lstrip(), style)
+        if row.note:
+            chain.append(f"   ({row.note})", "dim")
+        table.add_row(Text(row.left.plain, "bold"), chain)
+    return table
