@@ -1,0 +1,505 @@
+"""Watch code as it runs: a function mode that remembers where tensors come from, and looks at every gradient.
+
+Each call of a torch function leaves a trace on its results; :mod:`~apolar.diagnose.missing`, ``orders``, ``nonfinite`` and
+``accumulation`` read them when a gradient is asked for.
+"""
+
+from __future__ import annotations
+
+import sys
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from typing import Any
+from unittest.mock import patch
+
+import torch
+from torch import Tensor, nn
+from torch.optim import optimizer
+from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_leaves
+
+from apolar.diagnose import accumulation, graph, messages, missing, nonfinite, orders
+from apolar.diagnose.finding import Diagnosis
+from apolar.diagnose.numberflow import anchor_is_implicit
+from apolar.diagnose.operations import (
+    ADDITIVE,
+    CASTING,
+    COPYING,
+    DETACHING,
+    IN_PLACE,
+    MEMORY,
+    MOVING,
+    NUMBERS,
+    WITHOUT_VALUES,
+    WRONG_IN_FORWARD,
+)
+from apolar.diagnose.places import Place, here, place_of, user_frame
+from apolar.diagnose.request import SIGNATURES, Request, request
+from apolar.diagnose.shapes import broadcast, cancelled, magnified
+from apolar.diagnose.traces import NONE, Derivative, LeafState, Mark, Marks, Memory, Trace, Writing
+from apolar.language import Language
+
+PLAIN = {Tensor, nn.Parameter, nn.Buffer}
+"""Other classes of tensors answer for themselves and are not looked at."""
+
+VIEWS = {"T", "mT", "H", "mH", "real", "imag", "data"}
+"""Attributes that are tensors."""
+
+STEPS = 3
+"""Over so many steps may a graph reach back before it is said to grow."""
+
+
+@contextmanager
+def watch(lang: Language = "en") -> Iterator[Diagnosis]:
+    """Look at everything that PyTorch does inside, and find out why gradients are missing, zero, NaN or wrong.
+
+    Args:
+        lang: the language of the findings.
+
+    Returns:
+        A context manager that gives a :class:`Diagnosis`; it is complete when the block is left. An error inside is
+        explained, and goes on.
+
+    >>> x = torch.tensor(1.0, requires_grad=True)
+    >>> with ap.watch() as d:
+    ...     y = x.detach() ** 2
+    ...     try:
+    ...         y.backward()
+    ...     except RuntimeError:
+    ...         pass
+    >>> d.codes
+    ('detach',)
+    """
+    diagnosis = Diagnosis(lang=lang)
+    memory = Memory(diagnosis)
+    with ExitStack() as stack:
+        for target, name, replacement in _replacements(memory):
+            stack.enter_context(patch.object(target, name, replacement))
+        before = optimizer.register_optimizer_step_pre_hook(lambda *_: _step_begins(memory))
+        after = optimizer.register_optimizer_step_post_hook(lambda opt, *_: _step_ends(memory, opt))
+        stack.callback(before.remove)
+        stack.callback(after.remove)
+        try:
+            with Watch(memory):
+                yield diagnosis
+        finally:
+            missing.never_filled(memory)
+            for place in accumulation.reread(memory):
+                memory.report("gradient-accumulated", place)
+
+
+def _replacements(memory: Memory) -> Iterator[tuple[Any, str, Any]]:
+    """What a function mode does not see: where recording is switched off, which parameters an optimiser has."""
+    for switch in (torch.no_grad, torch.inference_mode):
+        yield switch, "__enter__", _entering(memory, switch.__enter__)
+        yield switch, "__exit__", _leaving(memory, switch.__exit__)
+    add = optimizer.Optimizer.add_param_group
+
+    def add_param_group(self: Any, group: dict[str, Any]) -> None:
+        place = here()
+        try:
+            add(self, group)
+        except ValueError as error:
+            params = [group["params"]] if isinstance(group["params"], Tensor) else list(group["params"])
+            for t in params:
+                if isinstance(t, Tensor) and t.grad_fn is not None:
+                    _not_a_leaf(memory, t, place)
+            raise error
+        for p in accumulation.parameters([group]):
+            memory.optimised[p] = True
+
+    yield optimizer.Optimizer, "add_param_group", add_param_group
+    from_numpy = torch.from_numpy
+
+    def watched_from_numpy(array: Any) -> Tensor:
+        result = from_numpy(array)
+        frame = user_frame()
+        place = place_of(frame)
+        if memory.numbers and frame is not None:
+            marks = _flowing(memory, (array,), place, frame)
+            if marks:
+                memory.traces[result] = Trace("from_numpy", place, marks=marks, added=marks)
+        return result
+
+    yield torch, "from_numpy", watched_from_numpy
+
+
+def _entering(memory: Memory, enter: Callable[..., Any]) -> Callable[..., Any]:
+    def __enter__(self: Any) -> Any:
+        memory.switched_off.append(_switch_place())
+        return enter(self)
+
+    return __enter__
+
+
+def _leaving(memory: Memory, leave: Callable[..., Any]) -> Callable[..., Any]:
+    def __exit__(self: Any, *error: Any) -> Any:
+        if memory.switched_off:
+            memory.left = memory.switched_off.pop()
+        return leave(self, *error)
+
+    return __exit__
+
+
+def _switch_place() -> Place:
+    """The line of the with statement, or that of the decorator."""
+    frame = sys._getframe(2)
+    if frame.f_code.co_name == "decorate_context" and (func := frame.f_locals.get("func")) is not None:
+        code = getattr(func, "__code__", None)
+        if code is not None:
+            return Place(code.co_filename, code.co_firstlineno)
+    return here()
+
+
+def _step_begins(memory: Memory) -> None:
+    memory.stepping += 1
+
+
+def _step_ends(memory: Memory, opt: Any) -> None:
+    memory.stepping -= 1
+    memory.era += 1
+    accumulation.stepped(memory, accumulation.parameters(opt.param_groups))
+
+
+def _not_a_leaf(memory: Memory, tensor: Tensor, place: Place) -> None:
+    """Somebody wants the gradient of a tensor that is no leaf."""
+    made = graph.origin(tensor.grad_fn)
+    moved = made.name in MOVING and made.place.file is not None
+    name = made.name or graph.family(tensor.grad_fn)
+    memory.report("non-leaf-grad", made.place if moved else place, name=name)
+
+
+class Watch(TorchFunctionMode):
+    """Sees every call of a torch function by the user's code."""
+
+    def __init__(self, memory: Memory) -> None:
+        super().__init__()
+        self.memory = memory
+        self.walks = 0
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        name = getattr(func, "__name__", "")
+        if name in {"__get__", "__set__"}:
+            return self._attribute(func, func.__self__.__name__, name, args)
+        if not set(types) <= PLAIN:
+            return func(*args, **kwargs)
+        if torch._C._are_functorch_transforms_active():
+            self._forward_mode(func, name, args, kwargs)
+            return func(*args, **kwargs)
+        if func in SIGNATURES:
+            return self._walk(func, args, kwargs)
+        if name in NUMBERS:
+            return self._number(func, name, args, kwargs)
+        if name == "requires_grad_":
+            return self._patched(func, name, args, kwargs)
+        return self._operation(func, name, args, kwargs)
+
+    # ------------------------------------------------------------------------------------------------------- attributes
+
+    def _attribute(self, func: Any, attribute: str, access: str, args: Any) -> Any:
+        if access == "__get__":
+            if attribute == "grad":
+                return self._read(func, args[0])
+            if attribute in VIEWS:
+                return self._operation(func, attribute, args, {})
+        elif attribute == "requires_grad":
+            return self._patched(func, attribute, args, {})
+        elif attribute == "data":
+            accumulation.stepped(self.memory, [args[0]])
+        return func(*args)
+
+    def _read(self, func: Any, tensor: Tensor) -> Any:
+        """``.grad`` as the user asks for it; PyTorch's own questions do not count."""
+        found = func(tensor)
+        memory = self.memory
+        frame = sys._getframe(3)
+        if user_frame(frame) is not frame or not self.walks:
+            return found
+        if found is None:
+            if tensor.grad_fn is not None and not tensor.retains_grad:
+                _not_a_leaf(memory, tensor, place_of(frame))
+            elif tensor.requires_grad:
+                memory.missed[tensor] = True
+            return found
+        accumulation.read(memory, tensor)
+        state: LeafState | None = memory.leaves.get(tensor)
+        if state is not None and not state.create_graph and not isinstance(tensor, nn.Parameter):
+            made = memory.mark("create-graph-missing", state.place, "backward", [tensor])
+            derivative = Derivative(1, (weakref.ref(tensor),), {}, (), True)
+            memory.traces[found] = Trace("grad", state.place, marks=frozenset({made}), derivative=derivative)
+        return found
+
+    def _patched(self, func: Any, name: str, args: Any, kwargs: Any) -> Any:
+        """requires_grad is switched on for a tensor that may have a history."""
+        tensor = args[0]
+        before = self.memory.traces.get(tensor)
+        fresh = not tensor.requires_grad
+        result = func(*args, **kwargs)
+        if fresh and tensor.requires_grad and before is not None:
+            self.memory.patched[tensor] = replace(before, name=name, place=here(), recorded=True)
+        return result
+
+    # ---------------------------------------------------------------------------------------------------------- numbers
+
+    def _number(self, func: Any, name: str, args: Any, kwargs: Any) -> Any:
+        """A tensor becomes a number, a list or an array, and what flowed into it goes on unseen."""
+        memory = self.memory
+        source = args[0]
+        try:
+            value = func(*args, **kwargs)
+        except RuntimeError as error:
+            messages.report(memory, error, here(), name)
+            raise
+        marks = memory.trace(source).marks
+        code = NUMBERS[name]
+        if source.requires_grad or (marks and code == "numpy"):
+            place = here()
+            implicit = name == "__float__" and anchor_is_implicit(place)
+            made = memory.mark(code, place, name, memory.sources([source]), implicit=implicit)
+            marks = frozenset({made})
+        if marks:
+            place = here()
+            memory.files.add(place.file or "")
+            memory.numbers[place] = memory.numbers.get(place, NONE) | marks
+            for number in tree_leaves(value) if code == "item" else ():
+                if isinstance(number, float) and round(number, 3) != number:
+                    memory.values[number] = marks
+        return value
+
+    # ------------------------------------------------------------------------------------------------------- operations
+
+    def _operation(self, func: Any, name: str, args: Any, kwargs: Any) -> Any:
+        memory = self.memory
+        inputs = _tensors((args, kwargs))
+        known = {t.grad_fn for t in inputs if t.grad_fn is not None}
+        traces = [memory.trace(t) for t in inputs]
+        required = [t for t in inputs if t.requires_grad]
+        try:
+            result = func(*args, **kwargs)
+        except RuntimeError as error:
+            messages.report(memory, error, here(), name, tuple(inputs[0].shape) if inputs else "?")
+            raise
+        writes = bool(inputs) and _writes(name)
+        outputs = _written(args, name) if writes else _tensors(result)
+        if not outputs:
+            return result
+        frame = user_frame()
+        if frame is None:
+            return result
+        place = place_of(frame)
+        memory.files.add(frame.f_code.co_filename)
+        if writes:
+            self._wrote(outputs, name, place)
+        numbers = _flowing(memory, (args, kwargs), place, frame) if memory.numbers else NONE
+        marks = numbers.union(*(t.marks for t in traces))
+        if name in {"sign", "detach"} or _steps_from(inputs, traces):
+            marks = frozenset(m for m in marks if m.code != "create-graph-missing")
+        grad = any(t.requires_grad for t in outputs)
+        if required and (not grad or (name in COPYING and outputs[0].grad_fn is None)):
+            made = self._cut(name, outputs, place, required)
+            marks = (marks | {made}) if made is not None else marks
+        elif required:
+            marks |= broadcast(memory, name, inputs, outputs[0], traces, place)
+        nonfinite_mark = self._nonfinite(name, place, inputs, outputs, traces)
+        lost = cancelled(memory, name, args, outputs[0], place) if required else None
+        marks |= magnified(name, args, traces, lost, len(required))
+        trace = Trace(
+            name,
+            place,
+            grad,
+            marks,
+            _added(name, marks, numbers, inputs, traces) if grad else marks,
+            _derivative(name, traces),
+            memory.era,
+            self._depth(name, place, inputs, traces, grad),
+            nonfinite_mark,
+            lost,
+            weakref.ref(inputs[0]) if name in {"data", "detach"} and inputs[0].is_leaf else None,
+        )
+        made_here = graph.Origin(place, name, 0, nonfinite_mark)
+        for output in outputs:
+            if output.grad_fn is not None:
+                graph.tag(output, made_here, known)
+            if output.is_leaf and output.requires_grad:
+                if name in COPYING:
+                    memory.patched[output] = trace
+            else:
+                memory.traces[output] = trace
+                if writes and output._base is not None:
+                    memory.traces[output._base] = trace
+        return result
+
+    def _wrote(self, outputs: list[Tensor], name: str, place: Place) -> None:
+        memory = self.memory
+        for tensor in outputs:
+            shape = tuple(tensor.shape)
+            memory.writings.append(Writing(weakref.ref(tensor), shape, tensor._version, name, place))
+            alias = memory.traces[tensor].alias if tensor in memory.traces else None
+            leaf = alias() if alias is not None else tensor
+            if leaf is not None and leaf.is_leaf and leaf.requires_grad and not memory.stepping:
+                accumulation.stepped(memory, [leaf])
+
+    def _cut(self, name: str, outputs: list[Tensor], place: Place, required: list[Tensor]) -> Mark | None:
+        """The mark of a call whose result has no graph although an argument had one."""
+        memory = self.memory
+        if name in WITHOUT_VALUES:
+            return None
+        if name in COPYING:
+            code = "tensor-copy"
+        elif name in DETACHING:
+            code = "detach"
+        elif not torch.is_grad_enabled():
+            if not memory.switched_off:
+                return None
+            code, place = "no-grad", memory.switched_off[-1]
+        elif any(t.is_floating_point() or t.is_complex() for t in outputs):
+            return None
+        else:
+            code = "integer-dtype" if name in CASTING else "piecewise-constant"
+        return memory.mark(code, place, name, memory.sources(required))
+
+    def _nonfinite(
+        self, name: str, place: Place, inputs: list[Tensor], outputs: list[Tensor], traces: list[Trace]
+    ) -> Mark | None:
+        """The mark of NaN or infinity in the arguments or the results."""
+        before = next((t.nonfinite for t in traces if t.nonfinite is not None), None)
+        if name in WITHOUT_VALUES or all(map(nonfinite.finite, outputs)):
+            return before
+        nan = any(bool(t.detach().isnan().any()) for t in outputs if t.is_floating_point())
+        given_nan = any(bool(t.detach().isnan().any()) for t in inputs if t.is_floating_point())
+        if before is not None and (given_nan or not nan):
+            return before
+        return self.memory.mark("nonfinite-value", place, name)
+
+    def _depth(self, name: str, place: Place, inputs: list[Tensor], traces: list[Trace], grad: bool) -> int:
+        """Over how many steps of training the graph of a result reaches back."""
+        if not grad:
+            return 0
+        past = [(t.depth, t.depth + (t.era < self.memory.era)) for x, t in zip(inputs, traces) if x.grad_fn is not None]
+        before, depth = max((p[0] for p in past), default=0), max((p[1] for p in past), default=0)
+        if depth > before and depth >= STEPS:
+            self.memory.report("graph-grows", place, name=name, steps=depth)
+        return depth
+
+    def _forward_mode(self, func: Any, name: str, args: Any, kwargs: Any) -> None:
+        """Nested forward mode through a function that PyTorch differentiates wrongly there."""
+        wrong_from = WRONG_IN_FORWARD.get(name)
+        if wrong_from is None or (name == "batch_norm" and not (kwargs.get("training") or args[5:6] == (True,))):
+            return
+        kinds = [level.key() for level in torch._C._functorch.get_interpreter_stack() or []]
+        if kinds.count(torch._C._functorch.TransformType.Jvp) >= wrong_from:
+            self.memory.report("wrong-derivative", here(), name=name, order=wrong_from)
+
+    # ------------------------------------------------------------------------------------------------------------ walks
+
+    def _walk(self, func: Any, args: Any, kwargs: Any) -> Any:
+        """A gradient is asked for."""
+        asked = request(self.memory, here(), func, args, kwargs)
+        if asked is None:
+            return func(*args, **kwargs)
+        if asked.accumulates:
+            accumulation.before_backward(asked)
+        missing.only_patched(asked)
+        if all(y.requires_grad for y in asked.outputs):
+            orders.look_before(asked)
+        try:
+            with nonfinite.watched(asked) as births:
+                result = func(*args, **kwargs)
+        except (RuntimeError, NotImplementedError) as error:
+            self._failed(asked, error)
+            raise
+        self.walks += 1
+        gradients = [x.grad for x in asked.asked] if asked.accumulates else list(result)
+        self._finished(asked, gradients, births)
+        return result
+
+    def _failed(self, asked: Request, error: BaseException) -> None:
+        code = messages.code_of(error)
+        if code == "nothing-requires-grad":
+            missing.without_graph(asked)
+            if all(y.requires_grad for y in asked.outputs):
+                missing.failed(asked)
+        elif code == "input-unused":
+            missing.failed(asked)
+        else:
+            messages.report(self.memory, error, asked.place, shape=tuple(asked.outputs[0].shape))
+
+    def _finished(self, asked: Request, gradients: list[Tensor | None], births: nonfinite.Births) -> None:
+        memory = self.memory
+        missing.unused(asked, gradients)
+        missing.incomplete(asked)
+        missing.zero(asked, gradients)
+        orders.look(asked, gradients)
+        if not all(nonfinite.finite(g) for g in gradients if g is not None):
+            nonfinite.explain(asked, births)
+        if asked.accumulates:
+            accumulation.after_backward(asked)
+            if not memory.optimised and not asked.create_graph:
+                memory.era += 1
+            return
+        derivative = orders.derivative_of(asked)
+        for x, gradient in zip(asked.asked, gradients):
+            if gradient is not None:
+                marks = NONE
+                if not asked.create_graph and not isinstance(x, nn.Parameter):
+                    marks = frozenset({memory.mark("create-graph-missing", asked.place, "grad", [x])})
+                about = replace(derivative, gradient=weakref.ref(gradient))
+                memory.traces[gradient] = Trace(
+                    "grad", asked.place, gradient.requires_grad, marks, NONE, about, memory.era
+                )
+
+
+def _tensors(tree: Any) -> list[Tensor]:
+    """All tensors in a nest of tuples, lists and dictionaries."""
+    return [leaf for leaf in tree_leaves(tree) if isinstance(leaf, Tensor)]
+
+
+def _writes(name: str) -> bool:
+    """Whether a function writes into its first argument."""
+    return name in IN_PLACE or (name.endswith("_") and not name.endswith("__") and name not in MEMORY)
+
+
+def _written(args: Any, name: str) -> list[Tensor]:
+    """What it writes into: the first argument, all tensors of it for the functions of optimisers."""
+    return _tensors(args[:1])
+
+
+def _flowing(memory: Memory, arguments: Any, place: Place, frame: Any) -> Marks:
+    """The marks of numbers among the arguments, recognised by their value or by the way they take through the source."""
+    numbers = [x for x in tree_leaves(arguments) if not isinstance(x, (Tensor, bool, str, torch.dtype, type(None)))]
+    if not numbers:
+        return NONE
+    marks: Marks = NONE
+    for x in numbers:
+        if isinstance(x, float):
+            marks |= memory.values.get(x, NONE)
+    for anchor, held in memory.numbers.items():
+        if not held <= marks and memory.flow(anchor).reaches(place, frame):
+            marks |= held
+    return marks
+
+
+def _steps_from(inputs: list[Tensor], traces: list[Trace]) -> bool:
+    """Whether a gradient is added to the very tensor with respect to which it was taken: a step, with no derivative meant."""
+    held = [mark for t in traces for mark in t.marks if mark.code == "create-graph-missing"]
+    return len(inputs) == 2 and any(mark.stops(x) for mark in held for x in inputs)
+
+
+def _added(name: str, marks: Marks, numbers: Marks, inputs: list[Tensor], traces: list[Trace]) -> Marks:
+    """The marks that have only been added to the result."""
+    moving = [x for x in inputs if x.requires_grad]
+    if name in ADDITIVE:
+        constants = (t.marks for x, t in zip(inputs, traces) if not x.requires_grad and x.ndim == 0)
+        return numbers.union(*(t.added for x, t in zip(inputs, traces) if x.requires_grad), *constants)
+    if name in {"mul", "div"} and len(moving) == 1:
+        return next(t.added for x, t in zip(inputs, traces) if x.requires_grad)
+    return NONE
+
+
+def _derivative(name: str, traces: list[Trace]) -> Derivative | None:
+    """What the result has to do with gradients: what the arguments had, the highest order of them."""
+    found = max((t.derivative for t in traces if t.derivative is not None), key=lambda d: d.order, default=None)
+    return found if found is None or name in {"sum", "clone"} or not found.whole else replace(found, whole=False)
