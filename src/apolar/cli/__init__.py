@@ -8,6 +8,7 @@ from apolar import __version__
 from apolar.cli.check import check
 from apolar.cli.demo import demo
 from apolar.cli.derive import derive
+from apolar.cli.diagnose import diagnose
 from apolar.cli.operators import operators
 from apolar.cli.plan import plan
 from apolar.errors import ApolarError
@@ -41,5 +42,5 @@ def main() -> None:
     """
 
 
-for _command in (derive, plan, check, operators, demo):
+for _command in (derive, plan, check, diagnose, operators, demo):
     main.add_command(_command)

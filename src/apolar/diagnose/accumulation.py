@@ -7,7 +7,6 @@ from typing import Any
 
 from torch import Tensor
 
-from apolar.diagnose.places import Place
 from apolar.diagnose.request import Request
 from apolar.diagnose.traces import LeafState, Memory
 
@@ -34,7 +33,8 @@ def after_backward(request: Request) -> None:
     for leaf in request.asked:
         state = memory.leaves.setdefault(leaf, LeafState(request.place))
         state.place, state.create_graph = request.place, request.create_graph
-        state.used |= memory.stepping
+        state.used |= memory.stepping > 0
+        memory.unfilled.pop(id(leaf), None)
 
 
 def stepped(memory: Memory, leaves: Iterable[Tensor]) -> None:
@@ -48,17 +48,16 @@ def stepped(memory: Memory, leaves: Iterable[Tensor]) -> None:
 
 
 def read(memory: Memory, leaf: Tensor) -> None:
-    """Somebody looks at the gradient of a leaf: perhaps for the second time, with an old part in it."""
+    """Somebody looks at the gradient of a leaf: a finding the second time, with an old part in it.
+
+    What an optimiser takes care of may be looked at between steps.
+    """
     state = memory.leaves.get(leaf)
     if state is not None:
         if state.stale is not None and state.read:
-            memory.reread[leaf] = state.stale
+            if leaf not in memory.optimised:
+                memory.report("gradient-accumulated", state.stale)
         state.read = True
-
-
-def reread(memory: Memory) -> Iterator[Place]:
-    """At the end: where old gradients were added to, of leaves that no optimiser takes care of."""
-    return (place for leaf, place in memory.reread.items() if leaf not in memory.optimised)
 
 
 def parameters(groups: Iterable[dict[str, Any]]) -> Iterator[Tensor]:

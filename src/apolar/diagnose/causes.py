@@ -203,7 +203,7 @@ CAUSES: dict[str, Cause] = {
         (r"derivative for '?[\w:]+'? is not implemented", r"not implemented the derivative", r"double backward.*not (supported|implemented)"),
     ),
     "gradient-differs": Cause(
-        mark("Autograd says {found}, finite differences in double precision say {expected}, at entry {index}."),
+        mark("Along a random line the derivative of order {order} is {found} by autograd and {expected} by finite differences."),
         mark("Autograd differentiates the operations that it saw. A part of the computation was hidden from it."),
         mark("ap.check(f, x, dx)  # compares every operator; look for values that leave the graph"),
     ),
@@ -249,5 +249,17 @@ CAUSES: dict[str, Cause] = {
 }  # fmt: skip
 """The causes by their code, which is stable."""
 
-CUTS = frozenset({"detach", "item", "numpy", "tensor-copy", "integer-dtype", "piecewise-constant", "no-grad", "create-graph-missing"})
+CUTS = frozenset(
+    {
+        "detach",
+        "item",
+        "numpy",
+        "tensor-copy",
+        "integer-dtype",
+        "piecewise-constant",
+        "no-grad",
+        "create-graph-missing",
+        "derivative-missing",
+    }
+)
 """Causes that take a value out of the graph."""

@@ -80,9 +80,17 @@ class Finding:
         where = f"{self.file}:{self.line}" if self.file else translate(SOMEWHERE, DOMAIN, shown.lang)
         why, fix = (translate(word, DOMAIN, shown.lang) for word in (WHY, FIX))
         colon = "：" if shown.lang == "zh" else ":"
-        body = [f"    {self.source}"] * bool(self.source) + [shown.seen, f"{why}{colon}{' ' * (colon == ':')}{shown.why}"]
+        body = [f"    {self.source}"] * bool(self.source) + [
+            shown.seen,
+            f"{why}{colon}{' ' * (colon == ':')}{shown.why}",
+        ]
         return "\n".join(
-            [f"{self.code}  {where}", *(f"  {line}" for line in body), f"  {fix}{colon}", textwrap.indent(shown.fix, "    ")]
+            [
+                f"{self.code}  {where}",
+                *(f"  {line}" for line in body),
+                f"  {fix}{colon}",
+                textwrap.indent(shown.fix, "    "),
+            ]
         )
 
     def _data(self) -> dict[str, object]:

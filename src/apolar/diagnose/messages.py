@@ -45,6 +45,6 @@ def _writing(memory: Memory, text: str) -> Any:
         return memory.writings[-1] if memory.writings else None
     shape = tuple(int(n) for n in found[1].split(",") if n.strip())
     now, expected = int(found[2]), int(found[3])
-    same = [w for w in memory.writings if w.shape == shape and w.tensor() is not None]
-    changed = [w for w in same if w.tensor()._version == now] or same  # type: ignore[union-attr]
-    return next((w for w in changed if w.version > expected), None)
+    alive = [(w, t) for w in memory.writings if (t := w.tensor()) is not None and w.version > expected]
+    alike = [(w, t) for w, t in alive if sorted(w.shape) == sorted(shape)] or alive  # what is saved may be a transpose
+    return next((w for w, t in alike if t._version == now), None) or next((w for w, _ in alike), None)

@@ -49,7 +49,7 @@ def _unused(request: Request, x: Tensor) -> None:
     cuts = [mark for mark in request.marks if mark.code in CUTS and mark.stops(x)]
     if cuts:
         report(memory, cuts)
-    elif orders.missing(request, x) or isinstance(x, nn.Parameter) and request.tolerant:
+    elif orders.missing(request, x) or (request.tolerant and (isinstance(x, nn.Parameter) or not request.direct)):
         return
     elif not x.requires_grad:
         memory.report("nothing-requires-grad", request.place)
@@ -123,6 +123,6 @@ def report(memory: Memory, cuts: Iterable[Mark]) -> None:
 
 def never_filled(memory: Memory) -> None:
     """At the end: leaves that were meant to get a gradient, never got one, and the cuts that were in the way."""
-    for leaf in [*memory.optimised, *memory.missed]:
-        if leaf.grad is None and leaf not in memory.leaves:
+    for leaf in memory.unfilled.values():
+        if leaf.grad is None:
             report(memory, [m for m in memory.differentiated if m.code in CUTS and m.stops(leaf)])

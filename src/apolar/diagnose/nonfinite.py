@@ -14,6 +14,10 @@ from apolar.diagnose import graph
 from apolar.diagnose.request import Request
 
 
+CHOOSING = {"where", "masked_fill", "masked_fill_", "nan_to_num", "__setitem__", "nansum", "nanmean"}
+"""What leaves values out, but not their derivatives."""
+
+
 @dataclass
 class Births:
     """What the walk saw.
@@ -76,14 +80,12 @@ def _zero_at(given: Tensor, passed_on: Iterable[Tensor | None]) -> bool:
 def explain(request: Request, births: Births) -> None:
     """Findings for a gradient that is not finite."""
     memory = request.memory
-    above: set[Any] = set()
     for node, zero in births.found[:1]:
         made = graph.origin(node)
         about = {"name": made.name or graph.family(node), "order": request.order}
-        if zero and not above:
-            above = _above(request.below, node)
+        above = set(graph.between(request.below, {node})) - {node} if zero else set()
         place = made.place if made.place.file else request.place
-        if zero and any(graph.family(n) in {"Where", "MaskedFill", "Maximum"} for n in above):
+        if any(graph.origin(n).name in CHOOSING and not graph.origin(n).order for n in above):
             memory.report("where-branch", place, **about)
         elif made.nonfinite is not None:
             memory.report_mark(made.nonfinite)
@@ -96,8 +98,3 @@ def explain(request: Request, births: Births) -> None:
             mark = memory.trace(y).nonfinite
             if mark is not None:
                 memory.report_mark(mark)
-
-
-def _above(below: list[Any], node: Any) -> set[Any]:
-    """The nodes through which a gradient came to this one."""
-    return set(graph.between(below, {node})) - {node}

@@ -112,7 +112,9 @@ class Flow:
             case ast.Assign(targets=targets, value=value) if self._holds(value, text):
                 for target in targets:
                     yield from _targets(target, scopes)
-            case ast.AnnAssign(target=target, value=value) | ast.AugAssign(target=target, value=value) if value is not None:
+            case ast.AnnAssign(target=target, value=value) | ast.AugAssign(target=target, value=value) if (
+                value is not None
+            ):
                 if self._holds(value, text):
                     yield from _targets(target, scopes)
             case ast.NamedExpr(target=target, value=value) if self._holds(value, text):
@@ -183,4 +185,12 @@ def anchor_is_implicit(place: Place) -> bool:
     The function ``float`` is called by its name, and others convert on their own.
     """
     node = source(place.file).node(place) if place.file else None
-    return isinstance(node, ast.Call) and _called(node) not in {"float", "int", "complex", "item", "tolist", "format", "print"}
+    return isinstance(node, ast.Call) and _called(node) not in {
+        "float",
+        "int",
+        "complex",
+        "item",
+        "tolist",
+        "format",
+        "print",
+    }

@@ -25,7 +25,21 @@ IN_PLACE = {"__setitem__", "__iadd__", "__isub__", "__imul__", "__idiv__", "__it
 MEMORY = {"requires_grad_", "retain_grad", "detach_", "share_memory_", "zero_", "set_", "rename_", "resize_"}
 """In-place by name, but they write no values that count."""
 
-ADDITIVE = {"add", "add_", "__iadd__", "sub", "sub_", "__isub__", "rsub", "__rsub__", "sum", "mean", "stack", "cat", "neg"}
+ADDITIVE = {
+    "add",
+    "add_",
+    "__iadd__",
+    "sub",
+    "sub_",
+    "__isub__",
+    "rsub",
+    "__rsub__",
+    "sum",
+    "mean",
+    "stack",
+    "cat",
+    "neg",
+}
 """A constant that is added to the output changes nothing in the gradient, and these keep it so."""
 
 DIFFERENCES = {"sub", "__rsub__", "rsub", "add", "mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"}
@@ -67,7 +81,9 @@ LINEAR = frozenset(
     }
 )  # fmt: skip
 
-PRODUCTS = frozenset({"Mul", "Div", "Mm", "Bmm", "Addmm", "Mv", "Dot", "Convolution", "Matmul", "Baddbmm", "Addmv", "Linear"})
+PRODUCTS = frozenset(
+    {"Mul", "Div", "Mm", "Bmm", "Addmm", "Mv", "Dot", "Convolution", "Matmul", "Baddbmm", "Addmv", "Linear"}
+)
 """Linear as long as only one factor depends on the input."""
 
 WRONG_IN_REVERSE = {"NativeLayerNorm": 3, "NativeBatchNorm": 3, "CudnnBatchNorm": 3}

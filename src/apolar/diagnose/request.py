@@ -32,6 +32,7 @@ class Request:
         weights: grad_outputs.
         accumulates: whether it adds to ``.grad``.
         tolerant: whether None or 0 for an input that is not used was asked for.
+        direct: whether the user's own code asked, and did not ask for zeros in the place of None.
     """
 
     memory: Memory
@@ -42,6 +43,7 @@ class Request:
     create_graph: bool
     accumulates: bool
     tolerant: bool
+    direct: bool = True
 
     def __post_init__(self) -> None:
         self.below = graph.nodes(self.outputs)
@@ -73,7 +75,9 @@ class Request:
         return all(y.grad_fn is not None and graph.family(y.grad_fn) == "Sum" for y in self.outputs)
 
 
-def request(memory: Memory, place: Place, func: Callable[..., Any], args: Any, kwargs: Any) -> Request | None:
+def request(
+    memory: Memory, place: Place, func: Callable[..., Any], args: Any, kwargs: Any, direct: bool
+) -> Request | None:
     """What a call asks; None where it is not about plain tensors."""
     given = SIGNATURES[func].bind(*args, **kwargs).arguments
     outputs = _tensors(given.get("outputs", given.get("tensors", given.get("self"))))
@@ -90,6 +94,7 @@ def request(memory: Memory, place: Place, func: Callable[..., Any], args: Any, k
         bool(given.get("create_graph")),
         func is not torch.autograd.grad,
         bool(given.get("allow_unused") or given.get("materialize_grads")),
+        direct and not given.get("materialize_grads"),
     )
 
 

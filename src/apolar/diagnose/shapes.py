@@ -11,7 +11,7 @@ from apolar.diagnose.operations import DIFFERENCES, DIVIDING, EXPANDING, SUBTRAC
 from apolar.diagnose.places import Place
 from apolar.diagnose.traces import NONE, Mark, Marks, Memory, Trace
 
-LOST = 64
+LOST = 128
 """A difference smaller than so many units of rounding of its operands has lost nearly all digits."""
 
 TINY = 1e-2
@@ -48,7 +48,7 @@ def cancelled(memory: Memory, name: str, args: Any, result: Tensor, place: Place
     size = torch.maximum(*(torch.as_tensor(x).detach().to(result).abs().broadcast_to(result.shape) for x in args[:2]))
     info = torch.finfo(result.dtype)
     lost = (difference <= LOST * info.eps * size) & (size > 0)
-    if not bool(lost.double().mean() > 0.5):
+    if not bool(lost.double().mean() >= 0.5):
         return None
     dtype = str(result.dtype).removeprefix("torch.")
     return memory.mark("cancellation", place, name, dtype=dtype, digits=round(-torch.tensor(info.eps).log10().item()))

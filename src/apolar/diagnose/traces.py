@@ -139,14 +139,13 @@ class Memory:
         self.values: dict[float, Marks] = {}
         self.leaves: WeakIdKeyDictionary = WeakIdKeyDictionary()
         self.optimised: WeakIdKeyDictionary = WeakIdKeyDictionary()
-        self.missed: WeakIdKeyDictionary = WeakIdKeyDictionary()
+        self.unfilled: dict[int, Tensor] = {}
         self.differentiated: Marks = NONE
         self.writings: deque[Writing] = deque(maxlen=10_000)
         self.switched_off: list[Place] = []
         self.left: Place | None = None
         self.flows: dict[tuple[Place, int], Flow] = {}
         self.patched: WeakIdKeyDictionary = WeakIdKeyDictionary()
-        self.reread: WeakIdKeyDictionary = WeakIdKeyDictionary()
         self.files: set[str] = set()
         self.era = 0
         self.stepping = 0

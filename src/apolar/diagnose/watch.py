@@ -35,7 +35,7 @@ from apolar.diagnose.operations import (
     WITHOUT_VALUES,
     WRONG_IN_FORWARD,
 )
-from apolar.diagnose.places import Place, here, place_of, user_frame
+from apolar.diagnose.places import Place, here, place_of, place_of_error, user_frame
 from apolar.diagnose.request import SIGNATURES, Request, request
 from apolar.diagnose.shapes import broadcast, cancelled, magnified
 from apolar.diagnose.traces import NONE, Derivative, LeafState, Mark, Marks, Memory, Trace, Writing
@@ -72,8 +72,14 @@ def watch(lang: Language = "en") -> Iterator[Diagnosis]:
     >>> d.codes
     ('detach',)
     """
-    diagnosis = Diagnosis(lang=lang)
-    memory = Memory(diagnosis)
+    memory = Memory(Diagnosis(lang=lang))
+    with watching(memory):
+        yield memory.diagnosis
+
+
+@contextmanager
+def watching(memory: Memory) -> Iterator[None]:
+    """Remember what PyTorch does inside, and report to the diagnosis of the memory."""
     with ExitStack() as stack:
         for target, name, replacement in _replacements(memory):
             stack.enter_context(patch.object(target, name, replacement))
@@ -83,11 +89,13 @@ def watch(lang: Language = "en") -> Iterator[Diagnosis]:
         stack.callback(after.remove)
         try:
             with Watch(memory):
-                yield diagnosis
+                yield
+        except Exception as error:
+            if memory.diagnosis.healthy:
+                messages.report(memory, error, place_of_error(error.__traceback__))
+            raise
         finally:
             missing.never_filled(memory)
-            for place in accumulation.reread(memory):
-                memory.report("gradient-accumulated", place)
 
 
 def _replacements(memory: Memory) -> Iterator[tuple[Any, str, Any]]:
@@ -109,6 +117,7 @@ def _replacements(memory: Memory) -> Iterator[tuple[Any, str, Any]]:
             raise error
         for p in accumulation.parameters([group]):
             memory.optimised[p] = True
+            memory.unfilled[id(p)] = p
 
     yield optimizer.Optimizer, "add_param_group", add_param_group
     from_numpy = torch.from_numpy
@@ -222,7 +231,7 @@ class Watch(TorchFunctionMode):
             if tensor.grad_fn is not None and not tensor.retains_grad:
                 _not_a_leaf(memory, tensor, place_of(frame))
             elif tensor.requires_grad:
-                memory.missed[tensor] = True
+                memory.unfilled[id(tensor)] = tensor
             return found
         accumulation.read(memory, tensor)
         state: LeafState | None = memory.leaves.get(tensor)
@@ -356,7 +365,7 @@ class Watch(TorchFunctionMode):
                 return None
             code, place = "no-grad", memory.switched_off[-1]
         elif any(t.is_floating_point() or t.is_complex() for t in outputs):
-            return None
+            code = "derivative-missing"
         else:
             code = "integer-dtype" if name in CASTING else "piecewise-constant"
         return memory.mark(code, place, name, memory.sources(required))
@@ -397,7 +406,8 @@ class Watch(TorchFunctionMode):
 
     def _walk(self, func: Any, args: Any, kwargs: Any) -> Any:
         """A gradient is asked for."""
-        asked = request(self.memory, here(), func, args, kwargs)
+        direct = user_frame(caller := sys._getframe(2)) is caller
+        asked = request(self.memory, here(), func, args, kwargs, direct)
         if asked is None:
             return func(*args, **kwargs)
         if asked.accumulates:
@@ -444,7 +454,7 @@ class Watch(TorchFunctionMode):
         for x, gradient in zip(asked.asked, gradients):
             if gradient is not None:
                 marks = NONE
-                if not asked.create_graph and not isinstance(x, nn.Parameter):
+                if not (asked.create_graph or isinstance(x, nn.Parameter) or orders.is_zero(gradient)):
                     marks = frozenset({memory.mark("create-graph-missing", asked.place, "grad", [x])})
                 about = replace(derivative, gradient=weakref.ref(gradient))
                 memory.traces[gradient] = Trace(
