@@ -54,9 +54,8 @@ def read(memory: Memory, leaf: Tensor) -> None:
     """
     state = memory.leaves.get(leaf)
     if state is not None:
-        if state.stale is not None and state.read:
-            if leaf not in memory.optimised:
-                memory.report("gradient-accumulated", state.stale)
+        if state.stale is not None and state.read and leaf not in memory.optimised:
+            memory.report("gradient-accumulated", state.stale)
         state.read = True
 
 

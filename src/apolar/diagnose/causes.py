@@ -89,7 +89,7 @@ CAUSES: dict[str, Cause] = {
     ),
     "non-leaf-grad": Cause(
         mark("The gradient of a tensor that was made by {name} is asked for; it is no leaf, and its .grad stays None."),
-        mark("backward() fills .grad of leaves only. A tensor that came out of an operation, .to() and reshape included, is none."),
+        mark("backward() fills .grad of leaves only, and what came out of an operation, .to() and reshape included, is none."),
         mark(
             "x = x.detach().to(device).requires_grad_()  # move first, then ask for the gradient\n"
             "h.retain_grad()  # or, for an intermediate result, before backward()"
@@ -161,7 +161,7 @@ CAUSES: dict[str, Cause] = {
     ),
     "requires-grad-patch": Cause(
         mark("requires_grad is switched on for a result after it was computed, and then backward() is called."),
-        mark("That silences the error and no more: the tensor becomes a leaf, and its history, which is missing, stays missing."),
+        mark("That silences the error and no more: the tensor becomes a leaf, and its missing history stays missing."),
         mark("x.requires_grad_()  # on the input, before the computation; and repair what cuts the graph"),
     ),
     # --------------------------------------------------------------------------------------------------- writing in place
@@ -173,7 +173,7 @@ CAUSES: dict[str, Cause] = {
             "with torch.no_grad():  # or, for an update of parameters\n"
             "    x += 1"
         ),
-        (r"a (view of a )?leaf Variable that requires grad is being used in an in-place",),
+        (r"a (view of a )?leaf Variable that requires grad (is being|has been) used in an in-place",),
     ),
     "saved-in-place": Cause(
         mark("{name} writes into a tensor of shape {shape} that the backward pass still needs."),
@@ -200,10 +200,10 @@ CAUSES: dict[str, Cause] = {
             "with torch.backends.cudnn.flags(enabled=False):  # recurrent networks from their parts\n"
             "ap.derivative(f, order=2)(x)  # or apolar's own rules"
         ),
-        (r"derivative for '?[\w:]+'? is not implemented", r"not implemented the derivative", r"double backward.*not (supported|implemented)"),
+        (r"derivative for '?[\w:]+'? is not implemented", r"double backward.*not (supported|implemented)"),
     ),
     "gradient-differs": Cause(
-        mark("Along a random line the derivative of order {order} is {found} by autograd and {expected} by finite differences."),
+        mark("Along a line the derivative of order {order} is {found} by autograd and {expected} by finite differences."),
         mark("Autograd differentiates the operations that it saw. A part of the computation was hidden from it."),
         mark("ap.check(f, x, dx)  # compares every operator; look for values that leave the graph"),
     ),

@@ -6,7 +6,7 @@ import html
 import json
 import textwrap
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from apolar.diagnose.causes import CAUSES
 from apolar.diagnose.places import NOWHERE, Place
@@ -76,7 +76,7 @@ class Finding:
           Fix:
             residual = u.squeeze(-1) - target  # the same shape on both sides; or target.unsqueeze(-1)
         """
-        shown = self if lang in (None, self.lang) else Finding(self.code, self.place, self.values, lang or "en")
+        shown = self if lang is None else replace(self, lang=lang)
         where = f"{self.file}:{self.line}" if self.file else translate(SOMEWHERE, DOMAIN, shown.lang)
         why, fix = (translate(word, DOMAIN, shown.lang) for word in (WHY, FIX))
         colon = "：" if shown.lang == "zh" else ":"

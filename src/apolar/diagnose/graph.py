@@ -104,7 +104,7 @@ def family(node: Any) -> str:
 
 def tag(tensor: Tensor, made: Origin, known: set[Any]) -> None:
     """Note on the new nodes below a tensor which call made them."""
-    waiting = [tensor.grad_fn]
+    waiting: list[Any] = [tensor.grad_fn]
     while waiting:
         node = waiting.pop()
         if node is None or node in known or hasattr(node, "variable") or KEY in node.metadata:

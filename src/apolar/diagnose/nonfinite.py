@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,7 +13,6 @@ from torch import Tensor
 
 from apolar.diagnose import graph
 from apolar.diagnose.request import Request
-
 
 CHOOSING = {"where", "masked_fill", "masked_fill_", "nan_to_num", "__setitem__", "nansum", "nanmean"}
 """What leaves values out, but not their derivatives."""
@@ -33,7 +33,10 @@ def finite(tensor: Tensor) -> bool:
     """Whether all entries are ordinary numbers."""
     if not (tensor.is_floating_point() or tensor.is_complex()) or tensor.layout is not torch.strided:
         return True
-    return tensor._is_zerotensor() or bool(torch.isfinite(tensor.detach()).all())
+    tensor = tensor.detach()
+    if tensor._is_zerotensor() or math.isfinite(abs(tensor.sum().item())):  # the sum is cheaper, but it may overflow
+        return True
+    return bool(torch.isfinite(tensor).all())
 
 
 @contextmanager

@@ -62,24 +62,20 @@ EXPANDING = {"unsqueeze", "__getitem__"}
 STEPS = frozenset({"Round", "Sign", "Sgn", "Floor", "Ceil", "Trunc", "FloorDivide", "Fix"})
 """Piecewise constant: the derivative is 0 wherever it exists."""
 
-KINKS = frozenset(
-    {
-        "Relu", "LeakyRelu", "Threshold", "Hardtanh", "Clamp", "ClampMin", "ClampMax", "Abs", "Maximum", "Minimum", "Max", "Min",
-        "Amax", "Amin", "MaxPool2DWithIndices", "MaxPool3DWithIndices", "PreluKernel", "RreluWithNoise", "Hardshrink",
-        "Softshrink", "L1Loss", "Where", "Sort", "Topk", "Fmax", "Fmin",
-    }
-)  # fmt: skip
+KINKS = frozenset({
+    "Relu", "LeakyRelu", "Threshold", "Hardtanh", "Clamp", "ClampMin", "ClampMax", "Abs", "Maximum", "Minimum", "Max",
+    "Min", "Amax", "Amin", "MaxPool2DWithIndices", "MaxPool3DWithIndices", "PreluKernel", "RreluWithNoise",
+    "Hardshrink", "Softshrink", "L1Loss", "Where", "Sort", "Topk", "Fmax", "Fmin",
+})  # fmt: skip
 """Piecewise linear: the second derivative is 0 wherever it exists."""
 
-LINEAR = frozenset(
-    {
-        "Add", "Sub", "Rsub", "Neg", "Sum", "Mean", "View", "UnsafeView", "Reshape", "ReshapeAlias", "T", "Transpose", "Permute",
-        "Expand", "Select", "Slice", "Index", "Stack", "Cat", "Split", "SplitWithSizes", "Unbind", "Unsqueeze", "Squeeze",
-        "Clone", "Alias", "AccumulateGrad", "ToCopy", "AsStrided", "Repeat", "Roll", "Flip", "Cumsum", "ConstantPadNd",
-        "Copy", "CopySlices", "Chunk", "Narrow", "Trace", "Diagonal", "Gather", "IndexSelect", "AvgPool2D", "Contiguous", "Dropout",
-        "NativeDropout", "Identity", "torch::autograd::AccumulateGrad", "",
-    }
-)  # fmt: skip
+LINEAR = frozenset({
+    "Add", "Sub", "Rsub", "Neg", "Sum", "Mean", "View", "UnsafeView", "Reshape", "ReshapeAlias", "T", "Transpose",
+    "Permute", "Expand", "Select", "Slice", "Index", "Stack", "Cat", "Split", "SplitWithSizes", "Unbind", "Unsqueeze",
+    "Squeeze", "Clone", "Alias", "AccumulateGrad", "ToCopy", "AsStrided", "Repeat", "Roll", "Flip", "Cumsum",
+    "ConstantPadNd", "Copy", "CopySlices", "Chunk", "Narrow", "Trace", "Diagonal", "Gather", "IndexSelect", "AvgPool2D",
+    "Dropout", "NativeDropout",
+})  # fmt: skip
 
 PRODUCTS = frozenset(
     {"Mul", "Div", "Mm", "Bmm", "Addmm", "Mv", "Dot", "Convolution", "Matmul", "Baddbmm", "Addmv", "Linear"}

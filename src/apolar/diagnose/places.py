@@ -52,7 +52,7 @@ def user_frame(frame: FrameType | None = None) -> FrameType | None:
     """The innermost frame of the user's code, from this one outwards."""
     frame = frame or sys._getframe(1)
     while frame is not None and _is_inside(frame.f_code.co_filename):
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back
     return frame
 
 

@@ -34,7 +34,11 @@ def broadcast(
     meant = made.name in EXPANDING and (made.place.line == place.line or column.requires_grad)
     if meant or column._base is flat or (column._base is not None and column._base is flat._base):
         return NONE
-    shapes = {"left": tuple(inputs[0].shape), "right": tuple(inputs[1].shape), "result": (len(flat), len(flat))}
+    shapes: dict[str, Any] = {
+        "left": tuple(inputs[0].shape),
+        "right": tuple(inputs[1].shape),
+        "result": (len(flat), len(flat)),
+    }
     return frozenset({memory.mark("broadcast", place, name, **shapes)})
 
 
@@ -58,7 +62,7 @@ def magnified(name: str, args: Any, traces: list[Trace], lost: Mark | None, movi
     """The mark of a cancellation that matters: of two computed values, or divided by something tiny."""
     if lost is not None and moving == 2:
         return frozenset({lost})
-    if name in DIVIDING and traces and traces[0].lost is not None and len(args) > 1:
-        if bool((torch.as_tensor(args[1]).detach().abs() <= TINY).all()):
-            return frozenset({traces[0].lost})
+    numerator = traces[0].lost if name in DIVIDING and traces and len(args) > 1 else None
+    if numerator is not None and bool((torch.as_tensor(args[1]).detach().abs() <= TINY).all()):
+        return frozenset({numerator})
     return NONE

@@ -198,6 +198,8 @@ class Watch(TorchFunctionMode):
         if torch._C._are_functorch_transforms_active():
             self._forward_mode(func, name, args, kwargs)
             return func(*args, **kwargs)
+        if self.memory.stepping and not torch.is_grad_enabled():
+            return self._update(func, name, args, kwargs)
         if func in SIGNATURES:
             return self._walk(func, args, kwargs)
         if name in NUMBERS:
@@ -341,6 +343,13 @@ class Watch(TorchFunctionMode):
                     memory.traces[output._base] = trace
         return result
 
+    def _update(self, func: Any, name: str, args: Any, kwargs: Any) -> Any:
+        """A call inside of an optimiser's step: only what it writes counts."""
+        result = func(*args, **kwargs)
+        if _writes(name):
+            self._wrote(_tensors(args[:1]), name, here())
+        return result
+
     def _wrote(self, outputs: list[Tensor], name: str, place: Place) -> None:
         memory = self.memory
         for tensor in outputs:
@@ -464,7 +473,13 @@ class Watch(TorchFunctionMode):
 
 def _tensors(tree: Any) -> list[Tensor]:
     """All tensors in a nest of tuples, lists and dictionaries."""
-    return [leaf for leaf in tree_leaves(tree) if isinstance(leaf, Tensor)]
+    if isinstance(tree, Tensor):
+        return [tree]
+    if isinstance(tree, dict):
+        tree = tree.values()
+    elif not isinstance(tree, (tuple, list)):
+        return []
+    return [tensor for branch in tree for tensor in _tensors(branch)]
 
 
 def _writes(name: str) -> bool:

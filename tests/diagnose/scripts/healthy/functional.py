@@ -9,4 +9,7 @@ parameters = dict(net.named_parameters())
 print(grad(lambda p: functional_call(net, p, (x,)).sum())(parameters))
 print(torch.autograd.functional.hessian(f, x), torch.autograd.functional.jacobian(torch.sin, x))
 A = torch.rand(2, 2)
-print(jacfwd(torch.linalg.det)(A), torch.autograd.gradcheck(torch.sin, torch.rand(2, dtype=torch.float64, requires_grad=True)))
+print(
+    jacfwd(torch.linalg.det)(A),
+    torch.autograd.gradcheck(torch.sin, torch.rand(2, dtype=torch.float64, requires_grad=True)),
+)

@@ -31,4 +31,6 @@ for epoch in range(5):
         accuracy = (net(x).argmax(-1) == y).float().mean().item()
     if validation.item() < best:
         best = validation.item()
-    print(f"{epoch} {loss:.3f} {validation.item():.3f} {accuracy:.2f} {correct / 32:.2f} {logits.detach().numpy().mean():.2f}")
+    print(
+        f"{epoch} {loss:.3f} {validation.item():.3f} {accuracy:.2f} {correct / 32:.2f} {logits.detach().numpy().mean():.2f}"
+    )

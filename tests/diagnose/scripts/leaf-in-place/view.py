@@ -1,4 +1,3 @@
-import torch
 from torch import nn
 
 net = nn.Linear(2, 2)
