@@ -38,6 +38,7 @@ def main() -> None:
     \b
     apolar derive "x**3 + 2*x**2 + 1" --at x=2 --order 2
     apolar plan "(dx^2 + dy^2)^2"
+    apolar diagnose train.py
     apolar demo
     """
 

@@ -67,6 +67,7 @@ class Flow:
     """What may hold the number that is taken out of a tensor at one place."""
 
     def __init__(self, anchor: Place, files: tuple[str, ...]) -> None:
+        self.place = anchor
         self.sources = [source(file) for file in files]
         self.anchor = source(anchor.file).node(anchor) if anchor.file else None
         self.functions: dict[str, list[tuple[Source, Any]]] = {}
@@ -83,9 +84,11 @@ class Flow:
                     self.keys.update(self._passed_on(node, text))
 
     def reaches(self, sink: Place, frame: FrameType) -> bool:
-        """Whether the number is part of the expression that runs at a place."""
+        """Whether the number is part of the expression that runs at a place; of the same line, where there is no source."""
         text = source(sink.file or "")
         node = text.node(sink)
+        if not text.lines:
+            return (sink.file, sink.line) == (self.place.file, self.place.line)
         if isinstance(node, (ast.For, ast.While, ast.If, ast.With, ast.FunctionDef, ast.ClassDef)):
             return False
         return node is not None and self._holds(node, text, frame)

@@ -6,7 +6,9 @@ Each call of a torch function leaves a trace on its results; :mod:`~apolar.diagn
 
 from __future__ import annotations
 
+import re
 import sys
+import warnings
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -81,6 +83,8 @@ def watch(lang: Language = "en") -> Iterator[Diagnosis]:
 def watching(memory: Memory) -> Iterator[None]:
     """Remember what PyTorch does inside, and report to the diagnosis of the memory."""
     with ExitStack() as stack:
+        stack.enter_context(warnings.catch_warnings())
+        warnings.filterwarnings("ignore", module=re.escape(__name__))  # of PyTorch, which takes us for the user's code
         for target, name, replacement in _replacements(memory):
             stack.enter_context(patch.object(target, name, replacement))
         before = optimizer.register_optimizer_step_pre_hook(lambda *_: _step_begins(memory))
