@@ -32,8 +32,8 @@ def report(memory: Memory, error: BaseException, place: Place, name: str = "", s
         place, name, shape = written.place, written.name, written.shape
     if code == "derivative-missing" and (found := re.search(r"derivative for '?([\w:]+)'?", text)):
         name = found[1]
-    if code == "no-grad" and memory.left:
-        place = memory.left
+    if code == "no-grad" and memory.inference:
+        place = memory.inference
     memory.report(code, place, name=name or "?", shape=shape, order=2)
     return True
 

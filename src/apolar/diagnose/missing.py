@@ -8,7 +8,8 @@ from torch import Tensor, nn
 
 from apolar.diagnose import graph, orders
 from apolar.diagnose.causes import CUTS
-from apolar.diagnose.operations import STEPS
+from apolar.diagnose.operations import MOVING, STEPS
+from apolar.diagnose.places import Place
 from apolar.diagnose.request import Request
 from apolar.diagnose.traces import Mark, Memory
 
@@ -113,6 +114,13 @@ def zero(request: Request, gradients: Sequence[Tensor | None]) -> None:
                 made = graph.origin(node)
                 place = made.place if made.place.file else request.place
                 request.memory.report("piecewise-constant", place, name=made.name or graph.family(node))
+
+
+def not_a_leaf(memory: Memory, tensor: Tensor, place: Place) -> None:
+    """The finding for a tensor whose gradient is wanted and that is no leaf: where a leaf became it, or where it is wanted."""
+    made = graph.origin(tensor.grad_fn)
+    moved = made.name in MOVING and made.place.file is not None
+    memory.report("non-leaf-grad", made.place if moved else place, name=made.name or graph.family(tensor.grad_fn))
 
 
 def report(memory: Memory, cuts: Iterable[Mark]) -> None:

@@ -12,17 +12,24 @@ import linecache
 from collections.abc import Iterator
 from functools import cache
 from types import FrameType, ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
 
 from apolar.diagnose.places import Place
+
+if TYPE_CHECKING:
+    from apolar.diagnose.traces import Marks, Memory
 
 Key = tuple[Any, ...]
 """Something that may hold a number: ("name", scope, name), ("attribute", name) or ("result", function)."""
 
 HARMLESS = {"len", "print", "str", "repr", "format", "isinstance", "range", "type", "id", "hasattr", "hash"}
 """Calls whose result does not depend on the values that they are given."""
+
+NO_NUMBERS = (Tensor, bool, str, torch.dtype, torch.device, type(None))
 
 FILLING = {"append", "extend", "insert", "add", "update", "setdefault", "appendleft", "put"}
 """Methods that put an argument into a container."""
@@ -61,6 +68,18 @@ class Source:
 def source(file: str) -> Source:
     """The syntax tree of a file."""
     return Source(file)
+
+
+def flowing(memory: Memory, arguments: Any, place: Place, frame: FrameType | None) -> Marks:
+    """The marks of numbers among arguments, recognised by their value or by the way that they take through the source."""
+    if not memory.numbers or frame is None:
+        return frozenset()
+    numbers = [x for x in tree_leaves(arguments) if not isinstance(x, NO_NUMBERS)]
+    marks: Marks = frozenset().union(*(memory.values.get(x, ()) for x in numbers if isinstance(x, float)))
+    for anchor, held in memory.numbers.items() if numbers else ():
+        if not held <= marks and memory.flow(anchor).reaches(place, frame):
+            marks |= held
+    return marks
 
 
 class Flow:

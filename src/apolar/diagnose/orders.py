@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Sequence
 
 import torch
@@ -11,7 +10,7 @@ from torch import Tensor
 from apolar.diagnose import graph
 from apolar.diagnose.operations import KINKS, LINEAR, PRODUCTS, STEPS, WRONG_IN_REVERSE
 from apolar.diagnose.request import Request
-from apolar.diagnose.traces import Derivative
+from apolar.diagnose.traces import Derivative, identity
 
 IGNORED = LINEAR | STEPS
 
@@ -36,7 +35,7 @@ def derivative_of(request: Request) -> Derivative:
             curved |= name not in IGNORED and node not in ends
     return Derivative(
         request.order,
-        tuple(weakref.ref(x) for x in request.asked),
+        frozenset(map(identity, request.asked)),
         families,
         tuple(kinks),
         curved,

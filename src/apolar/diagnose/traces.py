@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.utils.weak import WeakIdKeyDictionary
 
@@ -47,13 +48,18 @@ Marks = frozenset[Mark]
 NONE: Marks = frozenset()
 
 
+def identity(tensor: Tensor) -> tuple[int, torch.Size]:
+    """What a tensor has in common with views of all of it."""
+    return (tensor.data_ptr() if tensor.layout is torch.strided else id(tensor)), tensor.shape
+
+
 @dataclass(frozen=True)
 class Derivative:
     """What a tensor has to do with gradients that were computed before.
 
     Attributes:
         order: of the highest one.
-        inputs: with respect to which tensors it was taken.
+        inputs: with respect to which tensors it was taken: their identities.
         families: of the nodes between function and input.
         kinks: the origins of the piecewise linear ones.
         curved: whether there are others than linear and piecewise linear ones.
@@ -62,7 +68,7 @@ class Derivative:
     """
 
     order: int
-    inputs: tuple[weakref.ref[Tensor], ...]
+    inputs: frozenset[tuple[int, torch.Size]]
     families: dict[str, graph.Origin]
     kinks: tuple[graph.Origin, ...]
     curved: bool
@@ -71,7 +77,7 @@ class Derivative:
 
     def of(self, tensor: Tensor) -> bool:
         """Whether it is a derivative with respect to this tensor."""
-        return any(input() is tensor for input in self.inputs)
+        return identity(tensor) in self.inputs
 
 
 @dataclass(frozen=True)
@@ -142,8 +148,9 @@ class Memory:
         self.unfilled: dict[int, Tensor] = {}
         self.differentiated: Marks = NONE
         self.writings: deque[Writing] = deque(maxlen=10_000)
-        self.switched_off: list[Place] = []
-        self.left: Place | None = None
+        self.switched_off: Place | None = None
+        self.before: Place | None = None
+        self.inference: Place | None = None
         self.flows: dict[tuple[Place, int], Flow] = {}
         self.patched: WeakIdKeyDictionary = WeakIdKeyDictionary()
         self.files: set[str] = set()

@@ -10,21 +10,20 @@ import re
 import sys
 import warnings
 import weakref
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
-from unittest.mock import patch
 
 import torch
 from torch import Tensor, nn
-from torch.optim import optimizer
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
 from apolar.diagnose import accumulation, graph, messages, missing, nonfinite, orders
 from apolar.diagnose.finding import Diagnosis
-from apolar.diagnose.numberflow import anchor_is_implicit
+from apolar.diagnose.hooks import hooked
+from apolar.diagnose.numberflow import anchor_is_implicit, flowing
 from apolar.diagnose.operations import (
     ADDITIVE,
     CASTING,
@@ -32,7 +31,6 @@ from apolar.diagnose.operations import (
     DETACHING,
     IN_PLACE,
     MEMORY,
-    MOVING,
     NUMBERS,
     WITHOUT_VALUES,
     WRONG_IN_FORWARD,
@@ -40,7 +38,7 @@ from apolar.diagnose.operations import (
 from apolar.diagnose.places import Place, here, place_of, place_of_error, user_frame
 from apolar.diagnose.request import SIGNATURES, Request, request
 from apolar.diagnose.shapes import broadcast, cancelled, magnified
-from apolar.diagnose.traces import NONE, Derivative, LeafState, Mark, Marks, Memory, Trace, Writing
+from apolar.diagnose.traces import NONE, Derivative, LeafState, Mark, Marks, Memory, Trace, Writing, identity
 from apolar.language import Language
 
 PLAIN = {Tensor, nn.Parameter, nn.Buffer}
@@ -82,15 +80,8 @@ def watch(lang: Language = "en") -> Iterator[Diagnosis]:
 @contextmanager
 def watching(memory: Memory) -> Iterator[None]:
     """Remember what PyTorch does inside, and report to the diagnosis of the memory."""
-    with ExitStack() as stack:
-        stack.enter_context(warnings.catch_warnings())
+    with warnings.catch_warnings(), hooked(memory):
         warnings.filterwarnings("ignore", module=re.escape(__name__))  # of PyTorch, which takes us for the user's code
-        for target, name, replacement in _replacements(memory):
-            stack.enter_context(patch.object(target, name, replacement))
-        before = optimizer.register_optimizer_step_pre_hook(lambda *_: _step_begins(memory))
-        after = optimizer.register_optimizer_step_post_hook(lambda opt, *_: _step_ends(memory, opt))
-        stack.callback(before.remove)
-        stack.callback(after.remove)
         try:
             with Watch(memory):
                 yield
@@ -100,88 +91,6 @@ def watching(memory: Memory) -> Iterator[None]:
             raise
         finally:
             missing.never_filled(memory)
-
-
-def _replacements(memory: Memory) -> Iterator[tuple[Any, str, Any]]:
-    """What a function mode does not see: where recording is switched off, which parameters an optimiser has."""
-    for switch in (torch.no_grad, torch.inference_mode):
-        yield switch, "__enter__", _entering(memory, switch.__enter__)
-        yield switch, "__exit__", _leaving(memory, switch.__exit__)
-    add = optimizer.Optimizer.add_param_group
-
-    def add_param_group(self: Any, group: dict[str, Any]) -> None:
-        place = here()
-        try:
-            add(self, group)
-        except ValueError as error:
-            params = [group["params"]] if isinstance(group["params"], Tensor) else list(group["params"])
-            for t in params:
-                if isinstance(t, Tensor) and t.grad_fn is not None:
-                    _not_a_leaf(memory, t, place)
-            raise error
-        for p in accumulation.parameters([group]):
-            memory.optimised[p] = True
-            memory.unfilled[id(p)] = p
-
-    yield optimizer.Optimizer, "add_param_group", add_param_group
-    from_numpy = torch.from_numpy
-
-    def watched_from_numpy(array: Any) -> Tensor:
-        result = from_numpy(array)
-        frame = user_frame()
-        place = place_of(frame)
-        if memory.numbers and frame is not None:
-            marks = _flowing(memory, (array,), place, frame)
-            if marks:
-                memory.traces[result] = Trace("from_numpy", place, marks=marks, added=marks)
-        return result
-
-    yield torch, "from_numpy", watched_from_numpy
-
-
-def _entering(memory: Memory, enter: Callable[..., Any]) -> Callable[..., Any]:
-    def __enter__(self: Any) -> Any:
-        memory.switched_off.append(_switch_place())
-        return enter(self)
-
-    return __enter__
-
-
-def _leaving(memory: Memory, leave: Callable[..., Any]) -> Callable[..., Any]:
-    def __exit__(self: Any, *error: Any) -> Any:
-        if memory.switched_off:
-            memory.left = memory.switched_off.pop()
-        return leave(self, *error)
-
-    return __exit__
-
-
-def _switch_place() -> Place:
-    """The line of the with statement, or that of the decorator."""
-    frame = sys._getframe(2)
-    if frame.f_code.co_name == "decorate_context" and (func := frame.f_locals.get("func")) is not None:
-        code = getattr(func, "__code__", None)
-        if code is not None:
-            return Place(code.co_filename, code.co_firstlineno)
-    return here()
-
-
-def _step_begins(memory: Memory) -> None:
-    memory.stepping += 1
-
-
-def _step_ends(memory: Memory, opt: Any) -> None:
-    memory.stepping -= 1
-    memory.era += 1
-    accumulation.stepped(memory, accumulation.parameters(opt.param_groups))
-
-
-def _not_a_leaf(memory: Memory, tensor: Tensor, place: Place) -> None:
-    """Somebody wants the gradient of a tensor that is no leaf."""
-    made = graph.origin(tensor.grad_fn)
-    moved = made.name in MOVING and made.place.file is not None
-    name = made.name or graph.family(tensor.grad_fn)
-    memory.report("non-leaf-grad", made.place if moved else place, name=name)
 
 
 class Watch(TorchFunctionMode):
@@ -235,7 +144,7 @@ class Watch(TorchFunctionMode):
             return found
         if found is None:
             if tensor.grad_fn is not None and not tensor.retains_grad:
-                _not_a_leaf(memory, tensor, place_of(frame))
+                missing.not_a_leaf(memory, tensor, place_of(frame))
             elif tensor.requires_grad:
                 memory.unfilled[id(tensor)] = tensor
             return found
@@ -243,7 +152,7 @@ class Watch(TorchFunctionMode):
         state: LeafState | None = memory.leaves.get(tensor)
         if state is not None and not state.create_graph and not isinstance(tensor, nn.Parameter):
             made = memory.mark("create-graph-missing", state.place, "backward", [tensor])
-            derivative = Derivative(1, (weakref.ref(tensor),), {}, (), True)
+            derivative = Derivative(1, frozenset({identity(tensor)}), {}, (), True)
             memory.traces[found] = Trace("grad", state.place, marks=frozenset({made}), derivative=derivative)
         return found
 
@@ -308,7 +217,7 @@ class Watch(TorchFunctionMode):
         memory.files.add(frame.f_code.co_filename)
         if writes:
             self._wrote(outputs, name, place)
-        numbers = _flowing(memory, (args, kwargs), place, frame) if memory.numbers else NONE
+        numbers = flowing(memory, (args, kwargs), place, frame)
         marks = numbers.union(*(t.marks for t in traces))
         if name in {"sign", "detach"} or _steps_from(inputs, traces):
             marks = frozenset(m for m in marks if m.code != "create-graph-missing")
@@ -374,9 +283,9 @@ class Watch(TorchFunctionMode):
         elif name in DETACHING:
             code = "detach"
         elif not torch.is_grad_enabled():
-            if not memory.switched_off:
-                return None
-            code, place = "no-grad", memory.switched_off[-1]
+            if memory.switched_off is None:
+                return None  # by PyTorch itself, as in an autograd.Function
+            code, place = "no-grad", memory.switched_off
         elif any(t.is_floating_point() or t.is_complex() for t in outputs):
             code = "derivative-missing"
         else:
@@ -441,7 +350,10 @@ class Watch(TorchFunctionMode):
 
     def _failed(self, asked: Request, error: BaseException) -> None:
         code = messages.code_of(error)
-        if code == "nothing-requires-grad":
+        uncreated = [mark for mark in asked.marks if mark.code == "create-graph-missing"]
+        if code == "graph-freed" and uncreated:  # it was the walk that should have created a graph
+            missing.report(self.memory, uncreated)
+        elif code == "nothing-requires-grad":
             missing.without_graph(asked)
             if all(y.requires_grad for y in asked.outputs):
                 missing.failed(asked)
@@ -460,8 +372,7 @@ class Watch(TorchFunctionMode):
             nonfinite.explain(asked, births)
         if asked.accumulates:
             accumulation.after_backward(asked)
-            if not memory.optimised and not asked.create_graph:
-                memory.era += 1
+            memory.era += not asked.create_graph
             return
         derivative = orders.derivative_of(asked)
         for x, gradient in zip(asked.asked, gradients):
@@ -494,21 +405,6 @@ def _writes(name: str) -> bool:
 def _written(args: Any, name: str) -> list[Tensor]:
     """What it writes into: the first argument, all tensors of it for the functions of optimisers."""
     return _tensors(args[:1])
-
-
-def _flowing(memory: Memory, arguments: Any, place: Place, frame: Any) -> Marks:
-    """The marks of numbers among the arguments, recognised by their value or by the way they take through the source."""
-    numbers = [x for x in tree_leaves(arguments) if not isinstance(x, (Tensor, bool, str, torch.dtype, type(None)))]
-    if not numbers:
-        return NONE
-    marks: Marks = NONE
-    for x in numbers:
-        if isinstance(x, float):
-            marks |= memory.values.get(x, NONE)
-    for anchor, held in memory.numbers.items():
-        if not held <= marks and memory.flow(anchor).reaches(place, frame):
-            marks |= held
-    return marks
 
 
 def _steps_from(inputs: list[Tensor], traces: list[Trace]) -> bool:
