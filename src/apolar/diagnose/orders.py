@@ -56,7 +56,9 @@ def look(request: Request, gradients: Sequence[Tensor | None]) -> None:
 
 def is_zero(gradient: Tensor) -> bool:
     """Whether all entries are exactly 0."""
-    return gradient.numel() > 0 and (gradient._is_zerotensor() or not bool(gradient.detach().count_nonzero()))
+    if gradient.layout is not torch.strided or not gradient.numel():
+        return False
+    return gradient._is_zerotensor() or not bool(gradient.detach().count_nonzero())
 
 
 def missing(request: Request, x: Tensor) -> bool:

@@ -235,7 +235,7 @@ class Watch(TorchFunctionMode):
             place,
             grad,
             marks,
-            _added(name, marks, numbers, inputs, traces) if grad else marks,
+            _added(name, numbers, inputs, traces) if grad else marks,
             _derivative(name, traces),
             memory.era,
             self._depth(name, place, inputs, traces, grad),
@@ -413,14 +413,15 @@ def _steps_from(inputs: list[Tensor], traces: list[Trace]) -> bool:
     return len(inputs) == 2 and any(mark.stops(x) for mark in held for x in inputs)
 
 
-def _added(name: str, marks: Marks, numbers: Marks, inputs: list[Tensor], traces: list[Trace]) -> Marks:
-    """The marks that have only been added to the result."""
-    moving = [x for x in inputs if x.requires_grad]
+def _added(name: str, numbers: Marks, inputs: list[Tensor], traces: list[Trace]) -> Marks:
+    """The marks that have only been added to the result: the gradient feels nothing of them."""
+    moving = [t for x, t in zip(inputs, traces) if x.requires_grad]
+    fixed = [(x, t.marks) for x, t in zip(inputs, traces) if not x.requires_grad]
     if name in ADDITIVE:
-        constants = (t.marks for x, t in zip(inputs, traces) if not x.requires_grad and x.ndim == 0)
-        return numbers.union(*(t.added for x, t in zip(inputs, traces) if x.requires_grad), *constants)
+        added = numbers.union(*(t.added for t in moving), *(marks for x, marks in fixed if x.ndim == 0))
+        return added.difference(*(t.marks - t.added for t in moving))
     if name in {"mul", "div"} and len(moving) == 1:
-        return next(t.added for x, t in zip(inputs, traces) if x.requires_grad)
+        return moving[0].added.difference(*(marks for _, marks in fixed))
     return NONE
 
 
