@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
+from torch.autograd.graph import get_gradient_edge
 
 from apolar.diagnose.places import NOWHERE, Place
 
@@ -45,9 +46,7 @@ def following(node: Any) -> list[Any]:
 
 def start(tensor: Tensor) -> Any:
     """The node at which the gradient of a tensor begins; for a leaf, its accumulator."""
-    if tensor.grad_fn is not None or not tensor.requires_grad:
-        return tensor.grad_fn
-    return following(tensor.view_as(tensor).grad_fn)[0]
+    return get_gradient_edge(tensor).node if tensor.requires_grad else None
 
 
 def nodes(outputs: Iterable[Tensor]) -> list[Any]:

@@ -34,7 +34,7 @@ def report(memory: Memory, error: BaseException, place: Place, name: str = "", s
         name = found[1]
     if code == "no-grad" and memory.inference:
         place = memory.inference
-    memory.report(code, place, name=name or "?", shape=shape, order=2)
+    memory.report(code, place, name=name or "?", shape=shape, order=2, what="y")
     return True
 
 

@@ -35,7 +35,7 @@ def without_graph(request: Request) -> None:
         if cuts:
             report(memory, cuts)
         else:
-            memory.report("nothing-requires-grad", request.place)
+            memory.report("nothing-requires-grad", request.place, what="y")
 
 
 def unused(request: Request, gradients: Sequence[Tensor | None]) -> None:
@@ -53,7 +53,7 @@ def _unused(request: Request, x: Tensor) -> None:
     elif orders.missing(request, x) or (request.tolerant and (isinstance(x, nn.Parameter) or not request.direct)):
         return
     elif not x.requires_grad:
-        memory.report("nothing-requires-grad", request.place)
+        memory.report("nothing-requires-grad", request.place, what="x")
     else:
         used = {id(leaf) for leaf in graph.leaves(request.below)}
         base = None if x.grad_fn is None else [leaf for leaf in graph.leaves(graph.nodes([x])) if id(leaf) in used]

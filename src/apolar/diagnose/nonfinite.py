@@ -34,7 +34,9 @@ def finite(tensor: Tensor) -> bool:
     if not (tensor.is_floating_point() or tensor.is_complex()) or tensor.layout is not torch.strided:
         return True
     tensor = tensor.detach()
-    if tensor._is_zerotensor() or math.isfinite(abs(tensor.sum().item())):  # the sum is cheaper, but it may overflow
+    if tensor.is_complex():
+        tensor = torch.view_as_real(tensor.resolve_conj())
+    if tensor._is_zerotensor() or math.isfinite(tensor.sum().item()):  # the sum is cheaper, but it may overflow
         return True
     return bool(torch.isfinite(tensor).all())
 

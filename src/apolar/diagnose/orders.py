@@ -97,8 +97,9 @@ def _coupled(request: Request) -> None:
         return
     ends = {graph.start(x) for x in points}
     for node in graph.between(request.below, ends):
-        if graph.family(node) in {"NativeBatchNorm", "CudnnBatchNorm"} and getattr(node, "_saved_training", True):
-            made = graph.origin(node)
+        made = graph.origin(node)
+        by_batch = graph.family(node) in {"NativeBatchNorm", "CudnnBatchNorm"} and made.name != "instance_norm"
+        if by_batch and getattr(node, "_saved_training", True):
             request.memory.report("batch-coupled", made.place if made.place.file else request.place)
 
 

@@ -147,6 +147,8 @@ class Watch(TorchFunctionMode):
                 missing.not_a_leaf(memory, tensor, place_of(frame))
             elif tensor.requires_grad:
                 memory.unfilled[id(tensor)] = tensor
+            elif not isinstance(tensor, nn.Parameter):
+                memory.report("nothing-requires-grad", place_of(frame), what="x")
             return found
         accumulation.read(memory, tensor)
         state: LeafState | None = memory.leaves.get(tensor)
@@ -364,7 +366,8 @@ class Watch(TorchFunctionMode):
 
     def _finished(self, asked: Request, gradients: list[Tensor | None], births: nonfinite.Births) -> None:
         memory = self.memory
-        missing.unused(asked, gradients)
+        if not asked.accumulates:
+            missing.unused(asked, gradients)
         missing.incomplete(asked)
         missing.zero(asked, gradients)
         orders.look(asked, gradients)
