@@ -43,8 +43,8 @@ CAUSES: dict[str, Cause] = {
     "nothing-requires-grad": Cause(
         mark("A gradient is asked for where none was recorded: {what} has requires_grad=False."),
         mark(
-            "PyTorch records operations only on tensors that require a gradient, and on what is made of them: an output y has a "
-            "graph only if an input x requires a gradient when y is computed."
+            "PyTorch records operations only on tensors that require a gradient, and on what is made of them: an output y has "
+            "a graph only if an input x requires a gradient when y is computed."
         ),
         mark("x.requires_grad_()  # before y is computed from x"),
         (r"does not require grad and does not have a grad_fn", r"differentiated Tensors? does not require grad"),

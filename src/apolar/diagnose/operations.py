@@ -42,7 +42,7 @@ ADDITIVE = {
 }
 """A constant that is added to the output changes nothing in the gradient, and these keep it so."""
 
-DIFFERENCES = {"sub", "__rsub__", "rsub", "add", "mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"}
+DIFFERENCES = {"sub", "__rsub__", "rsub", "mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"}
 """Operations of two tensors that must have the same shape if they are to be compared entry by entry."""
 
 SUBTRACTING = {"sub", "__rsub__", "rsub"}

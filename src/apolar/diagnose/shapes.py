@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from apolar.diagnose.operations import DIFFERENCES, DIVIDING, EXPANDING, SUBTRACTING
-from apolar.diagnose.places import Place
-from apolar.diagnose.traces import NONE, Mark, Marks, Memory, Trace
+from apolar.diagnose.traces import NONE, Call, Mark, Marks, Memory
 
 LOST = 128
 """A difference smaller than so many units of rounding of its operands has lost nearly all digits."""
@@ -20,51 +20,61 @@ TINY = 1e-2
 LARGE = 1_000_000
 """Tensors with more entries are not looked at for cancellation."""
 
+NARROW = {torch.float32, torch.float16, torch.bfloat16}
 
-def broadcast(
-    memory: Memory, name: str, inputs: list[Tensor], result: Tensor, traces: list[Trace], place: Place
-) -> Marks:
-    """The mark of (N, 1) against (N,), unless one side was expanded on the same line or both come from one tensor."""
-    if name not in DIFFERENCES or len(inputs) < 2:
-        return NONE
-    pair = sorted(zip(inputs[:2], traces[:2]), key=lambda p: p[0].ndim)
-    (flat, _), (column, made) = pair
+
+def carried(memory: Memory, call: Call) -> Mark | None:
+    """The mark of a broadcast to all pairs: of this call, or of one before while its result keeps that shape."""
+    shape = call.outputs[0].shape
+    before = (t.spread for x, t in zip(call.inputs, call.traces) if t.spread is not None and x.shape == shape)
+    return _broadcast(memory, call) or next(before, None)
+
+
+def _broadcast(memory: Memory, call: Call) -> Mark | None:
+    """(N, 1) against (N,), unless one side was expanded on the same line or both come from one tensor."""
+    if call.name not in DIFFERENCES or len(call.inputs) < 2 or not call.required:
+        return None
+    (flat, _), (column, made) = sorted(zip(call.inputs[:2], call.traces[:2]), key=lambda pair: pair[0].ndim)
     if not (flat.ndim == 1 and column.ndim == 2 and column.shape == (len(flat), 1) and len(flat) > 1):
-        return NONE
-    meant = made.name in EXPANDING and (made.place.line == place.line or column.requires_grad)
+        return None
+    meant = made.name in EXPANDING and (made.place.line == call.place.line or column.requires_grad)
     if meant or column._base is flat or (column._base is not None and column._base is flat._base):
+        return None
+    left, right = (tuple(x.shape) for x in call.inputs[:2])
+    about: dict[str, Any] = {"left": left, "right": right, "result": (len(flat), len(flat))}
+    return memory.mark("broadcast", call.place, call.name, **about)
+
+
+def reduced(call: Call, spread: Mark | None) -> Marks:
+    """The mark of a broadcast whose pairs are all reduced to one number, so that nobody can have wanted them."""
+    if call.outputs[0].ndim:
         return NONE
-    shapes: dict[str, Any] = {
-        "left": tuple(inputs[0].shape),
-        "right": tuple(inputs[1].shape),
-        "result": (len(flat), len(flat)),
-    }
-    return frozenset({memory.mark("broadcast", place, name, **shapes)})
+    return frozenset(mark for mark in (spread, *(t.spread for t in call.traces)) if mark is not None)
 
 
-def cancelled(memory: Memory, name: str, args: Any, result: Tensor, place: Place) -> Mark | None:
+def cancelled(memory: Memory, call: Call) -> Mark | None:
     """The mark of a difference in which most entries have lost nearly all digits."""
-    if name not in SUBTRACTING or not result.is_floating_point() or result.dtype == torch.float64 or len(args) < 2:
+    result, operands = call.outputs[0].detach(), call.args[:2]
+    if call.name not in SUBTRACTING or len(operands) < 2 or result.dtype not in NARROW:
         return None
     if not 0 < result.numel() <= LARGE:
         return None
-    difference = result.detach().abs()
-    size = torch.maximum(*(torch.as_tensor(x).detach().to(result).abs().broadcast_to(result.shape) for x in args[:2]))
-    info = torch.finfo(result.dtype)
-    lost = (difference <= LOST * info.eps * size) & (size > 0)
-    if all(isinstance(x, Tensor) for x in args[:2]):
+    difference, eps = result.abs(), torch.finfo(result.dtype).eps
+    size = torch.maximum(*(torch.as_tensor(x).detach().to(result).abs().broadcast_to(result.shape) for x in operands))
+    lost = (difference <= LOST * eps * size) & (size > 0)
+    if all(isinstance(x, Tensor) for x in operands):
         lost &= difference > 0  # equal tensors are mostly meant to be equal
     if not bool(lost.double().mean() >= 0.5):
         return None
-    dtype = str(result.dtype).removeprefix("torch.")
-    return memory.mark("cancellation", place, name, dtype=dtype, digits=round(-torch.tensor(info.eps).log10().item()))
+    about: dict[str, Any] = {"dtype": str(result.dtype).removeprefix("torch."), "digits": round(-math.log10(eps))}
+    return memory.mark("cancellation", call.place, call.name, **about)
 
 
-def magnified(name: str, args: Any, traces: list[Trace], lost: Mark | None, moving: int) -> Marks:
+def magnified(call: Call, lost: Mark | None) -> Marks:
     """The mark of a cancellation that matters: of two computed values, or divided by something tiny."""
-    if lost is not None and moving == 2:
+    if lost is not None and len(call.required) == 2:
         return frozenset({lost})
-    numerator = traces[0].lost if name in DIVIDING and traces and len(args) > 1 else None
-    if numerator is not None and bool((torch.as_tensor(args[1]).detach().abs() <= TINY).all()):
+    numerator = call.traces[0].lost if call.name in DIVIDING and call.traces and len(call.args) > 1 else None
+    if numerator is not None and bool((torch.as_tensor(call.args[1]).detach().abs() <= TINY).all()):
         return frozenset({numerator})
     return NONE

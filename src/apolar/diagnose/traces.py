@@ -93,6 +93,7 @@ class Trace:
         depth: how many eras its graph reaches back.
         nonfinite: the mark of the NaN or infinity in it.
         lost: the mark of a difference that has lost its digits.
+        spread: the mark of a broadcast to all pairs, as long as the pairs are there.
         alias: the leaf whose memory it shares, for .data.
     """
 
@@ -106,10 +107,33 @@ class Trace:
     depth: int = 0
     nonfinite: Mark | None = None
     lost: Mark | None = None
+    spread: Mark | None = None
     alias: weakref.ref[Tensor] | None = None
 
 
 BLANK = Trace()
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call of a torch function.
+
+    Attributes:
+        traces: of the inputs, from before the call.
+        outputs: what it returned, or wrote into.
+    """
+
+    name: str
+    args: tuple[Any, ...]
+    inputs: list[Tensor]
+    traces: list[Trace]
+    outputs: list[Tensor]
+    place: Place
+
+    @property
+    def required(self) -> list[Tensor]:
+        """The inputs that require a gradient."""
+        return [x for x in self.inputs if x.requires_grad]
 
 
 @dataclass

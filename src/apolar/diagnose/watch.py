@@ -23,22 +23,18 @@ from torch.utils._pytree import tree_leaves
 from apolar.diagnose import accumulation, graph, messages, missing, nonfinite, orders
 from apolar.diagnose.finding import Diagnosis
 from apolar.diagnose.hooks import hooked
+from apolar.diagnose.marking import trace_of
 from apolar.diagnose.numberflow import anchor_is_implicit, flowing
 from apolar.diagnose.operations import (
-    ADDITIVE,
-    CASTING,
     COPYING,
-    DETACHING,
     IN_PLACE,
     MEMORY,
     NUMBERS,
-    WITHOUT_VALUES,
     WRONG_IN_FORWARD,
 )
 from apolar.diagnose.places import Place, here, place_of, place_of_error, user_frame
 from apolar.diagnose.request import SIGNATURES, Request, request
-from apolar.diagnose.shapes import broadcast, cancelled, magnified
-from apolar.diagnose.traces import NONE, Derivative, LeafState, Mark, Marks, Memory, Trace, Writing, identity
+from apolar.diagnose.traces import NONE, Call, Derivative, LeafState, Memory, Trace, Writing, identity
 from apolar.language import Language
 
 PLAIN = {Tensor, nn.Parameter, nn.Buffer}
@@ -46,9 +42,6 @@ PLAIN = {Tensor, nn.Parameter, nn.Buffer}
 
 VIEWS = {"T", "mT", "H", "mH", "real", "imag", "data"}
 """Attributes that are tensors."""
-
-STEPS = 3
-"""Over so many steps may a graph reach back before it is said to grow."""
 
 
 @contextmanager
@@ -202,14 +195,13 @@ class Watch(TorchFunctionMode):
         inputs = _tensors((args, kwargs))
         known = {t.grad_fn for t in inputs if t.grad_fn is not None}
         traces = [memory.trace(t) for t in inputs]
-        required = [t for t in inputs if t.requires_grad]
         try:
             result = func(*args, **kwargs)
         except RuntimeError as error:
             messages.report(memory, error, here(), name, tuple(inputs[0].shape) if inputs else "?")
             raise
         writes = bool(inputs) and _writes(name)
-        outputs = _written(args, name) if writes else _tensors(result)
+        outputs = _tensors(args[:1]) if writes else _tensors(result)
         if not outputs:
             return result
         frame = user_frame()
@@ -219,36 +211,12 @@ class Watch(TorchFunctionMode):
         memory.files.add(frame.f_code.co_filename)
         if writes:
             self._wrote(outputs, name, place)
-        numbers = flowing(memory, (args, kwargs), place, frame)
-        marks = numbers.union(*(t.marks for t in traces))
-        if name in {"sign", "detach"} or _steps_from(inputs, traces):
-            marks = frozenset(m for m in marks if m.code != "create-graph-missing")
-        grad = any(t.requires_grad for t in outputs)
-        if required and (not grad or (name in COPYING and outputs[0].grad_fn is None)):
-            made = self._cut(name, outputs, place, required)
-            marks = (marks | {made}) if made is not None else marks
-        elif required:
-            marks |= broadcast(memory, name, inputs, outputs[0], traces, place)
-        nonfinite_mark = self._nonfinite(name, place, inputs, outputs, traces)
-        lost = cancelled(memory, name, args, outputs[0], place) if required else None
-        marks |= magnified(name, args, traces, lost, len(required))
-        trace = Trace(
-            name,
-            place,
-            grad,
-            marks,
-            _added(name, numbers, inputs, traces) if grad else marks,
-            _derivative(name, traces),
-            memory.era,
-            self._depth(name, place, inputs, traces, grad),
-            nonfinite_mark,
-            lost,
-            weakref.ref(inputs[0]) if name in {"data", "detach"} and inputs[0].is_leaf else None,
-        )
-        made_here = graph.Origin(place, name, 0, nonfinite_mark)
+        call = Call(name, args, inputs, traces, outputs, place)
+        trace = trace_of(memory, call, flowing(memory, (args, kwargs), place, frame))
+        made = graph.Origin(place, name, 0, trace.nonfinite)
         for output in outputs:
             if output.grad_fn is not None:
-                graph.tag(output, made_here, known)
+                graph.tag(output, made, known)
             if output.is_leaf and output.requires_grad:
                 if name in COPYING:
                     memory.patched[output] = trace
@@ -274,48 +242,6 @@ class Watch(TorchFunctionMode):
             leaf = alias() if alias is not None else tensor
             if leaf is not None and leaf.is_leaf and leaf.requires_grad and not memory.stepping:
                 accumulation.stepped(memory, [leaf])
-
-    def _cut(self, name: str, outputs: list[Tensor], place: Place, required: list[Tensor]) -> Mark | None:
-        """The mark of a call whose result has no graph although an argument had one."""
-        memory = self.memory
-        if name in WITHOUT_VALUES:
-            return None
-        if name in COPYING:
-            code = "tensor-copy"
-        elif name in DETACHING:
-            code = "detach"
-        elif not torch.is_grad_enabled():
-            if memory.switched_off is None:
-                return None  # by PyTorch itself, as in an autograd.Function
-            code, place = "no-grad", memory.switched_off
-        elif any(t.is_floating_point() or t.is_complex() for t in outputs):
-            code = "derivative-missing"
-        else:
-            code = "integer-dtype" if name in CASTING else "piecewise-constant"
-        return memory.mark(code, place, name, memory.sources(required))
-
-    def _nonfinite(
-        self, name: str, place: Place, inputs: list[Tensor], outputs: list[Tensor], traces: list[Trace]
-    ) -> Mark | None:
-        """The mark of NaN or infinity in the arguments or the results."""
-        before = next((t.nonfinite for t in traces if t.nonfinite is not None), None)
-        if name in WITHOUT_VALUES or all(map(nonfinite.finite, outputs)):
-            return before
-        nan = any(bool(t.detach().isnan().any()) for t in outputs if t.is_floating_point())
-        given_nan = any(bool(t.detach().isnan().any()) for t in inputs if t.is_floating_point())
-        if before is not None and (given_nan or not nan):
-            return before
-        return self.memory.mark("nonfinite-value", place, name)
-
-    def _depth(self, name: str, place: Place, inputs: list[Tensor], traces: list[Trace], grad: bool) -> int:
-        """Over how many steps of training the graph of a result reaches back."""
-        if not grad:
-            return 0
-        past = [(t.depth, t.depth + (t.era < self.memory.era)) for x, t in zip(inputs, traces) if x.grad_fn is not None]
-        before, depth = max((p[0] for p in past), default=0), max((p[1] for p in past), default=0)
-        if depth > before and depth >= STEPS:
-            self.memory.report("graph-grows", place, name=name, steps=depth)
-        return depth
 
     def _forward_mode(self, func: Any, name: str, args: Any, kwargs: Any) -> None:
         """Nested forward mode through a function that PyTorch differentiates wrongly there."""
@@ -403,32 +329,3 @@ def _tensors(tree: Any) -> list[Tensor]:
 def _writes(name: str) -> bool:
     """Whether a function writes into its first argument."""
     return name in IN_PLACE or (name.endswith("_") and not name.endswith("__") and name not in MEMORY)
-
-
-def _written(args: Any, name: str) -> list[Tensor]:
-    """What it writes into: the first argument, all tensors of it for the functions of optimisers."""
-    return _tensors(args[:1])
-
-
-def _steps_from(inputs: list[Tensor], traces: list[Trace]) -> bool:
-    """Whether a gradient is added to the very tensor with respect to which it was taken: a step, with no derivative meant."""
-    held = [mark for t in traces for mark in t.marks if mark.code == "create-graph-missing"]
-    return len(inputs) == 2 and any(mark.stops(x) for mark in held for x in inputs)
-
-
-def _added(name: str, numbers: Marks, inputs: list[Tensor], traces: list[Trace]) -> Marks:
-    """The marks that have only been added to the result: the gradient feels nothing of them."""
-    moving = [t for x, t in zip(inputs, traces) if x.requires_grad]
-    fixed = [(x, t.marks) for x, t in zip(inputs, traces) if not x.requires_grad]
-    if name in ADDITIVE:
-        added = numbers.union(*(t.added for t in moving), *(marks for x, marks in fixed if x.ndim == 0))
-        return added.difference(*(t.marks - t.added for t in moving))
-    if name in {"mul", "div"} and len(moving) == 1:
-        return moving[0].added.difference(*(marks for _, marks in fixed))
-    return NONE
-
-
-def _derivative(name: str, traces: list[Trace]) -> Derivative | None:
-    """What the result has to do with gradients: what the arguments had, the highest order of them."""
-    found = max((t.derivative for t in traces if t.derivative is not None), key=lambda d: d.order, default=None)
-    return found if found is None or name in {"sum", "clone"} or not found.whole else replace(found, whole=False)
