@@ -14,6 +14,9 @@ from apolar.diagnose.traces import NONE, Call, Mark, Marks, Memory
 LOST = 128
 """A difference smaller than so many units of rounding of its operands has lost nearly all digits."""
 
+LOST_BESIDE_A_NUMBER = 10_000
+"""The same for 1 − cos x and the like, which is divided by a power of x and then differentiated."""
+
 TINY = 1e-2
 """Divided by something smaller, it becomes large again."""
 
@@ -61,9 +64,10 @@ def cancelled(memory: Memory, call: Call) -> Mark | None:
         return None
     difference, eps = result.abs(), torch.finfo(result.dtype).eps
     size = torch.maximum(*(torch.as_tensor(x).detach().to(result).abs().broadcast_to(result.shape) for x in operands))
-    lost = (difference <= LOST * eps * size) & (size > 0)
     if all(isinstance(x, Tensor) for x in operands):
-        lost &= difference > 0  # equal tensors are mostly meant to be equal
+        lost = (difference <= LOST * eps * size) & (difference > 0)  # equal tensors are mostly meant to be equal
+    else:
+        lost = difference <= LOST_BESIDE_A_NUMBER * eps * size
     if not bool(lost.double().mean() >= 0.5):
         return None
     about: dict[str, Any] = {"dtype": str(result.dtype).removeprefix("torch."), "digits": round(-math.log10(eps))}
@@ -71,10 +75,10 @@ def cancelled(memory: Memory, call: Call) -> Mark | None:
 
 
 def magnified(call: Call, lost: Mark | None) -> Marks:
-    """The mark of a cancellation that matters: of two computed values, or divided by something tiny."""
+    """The mark of a cancellation that matters: of two computed values, or divided by something tiny that is computed too."""
     if lost is not None and len(call.required) == 2:
         return frozenset({lost})
-    numerator = call.traces[0].lost if call.name in DIVIDING and call.traces and len(call.args) > 1 else None
-    if numerator is not None and bool((torch.as_tensor(call.args[1]).detach().abs() <= TINY).all()):
-        return frozenset({numerator})
-    return NONE
+    if call.name not in DIVIDING or len(call.inputs) < 2 or call.traces[0].lost is None:
+        return NONE
+    tiny = bool((call.inputs[1].detach().abs() <= TINY).all())
+    return frozenset({call.traces[0].lost}) if tiny and call.inputs[1].requires_grad else NONE
