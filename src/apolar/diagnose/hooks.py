@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
-from unittest.mock import patch
 
 import torch
 from torch import Tensor
@@ -29,7 +28,8 @@ def hooked(memory: Memory) -> Iterator[None]:
             (optimizer.Optimizer, "add_param_group", _adding),
             (torch, "from_numpy", _from_numpy),
         ):
-            stack.enter_context(patch.object(owner, name, make(memory, getattr(owner, name))))
+            stack.callback(setattr, owner, name, original := getattr(owner, name))
+            setattr(owner, name, make(memory, original))
         before = optimizer.register_optimizer_step_pre_hook(lambda *_: _step_begins(memory))
         after = optimizer.register_optimizer_step_post_hook(lambda opt, *_: _step_ends(memory, opt))
         stack.callback(before.remove)
