@@ -3,6 +3,7 @@
 from apolar.algebra import Algebra, algebra
 from apolar.check import Check, check
 from apolar.compile import Compiled, compile
+from apolar.diagnose import Card, Diagnosis, Finding, diagnose, inspect, watch
 from apolar.errors import (
     ApolarError,
     CaptureError,

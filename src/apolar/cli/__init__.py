@@ -8,6 +8,7 @@ from apolar import __version__
 from apolar.cli.check import check
 from apolar.cli.demo import demo
 from apolar.cli.derive import derive
+from apolar.cli.diagnose import diagnose
 from apolar.cli.explain import explain
 from apolar.cli.operators import operators
 from apolar.cli.plan import plan
@@ -39,9 +40,10 @@ def main() -> None:
     apolar derive "x**3 + 2*x**2 + 1" --at x=2 --order 2
     apolar explain "cos(x^2)" --at x=0.5 --order 2
     apolar plan "(dx^2 + dy^2)^2"
+    apolar diagnose train.py
     apolar demo
     """
 
 
-for _command in (derive, explain, plan, check, operators, demo):
+for _command in (derive, explain, plan, check, diagnose, operators, demo):
     main.add_command(_command)

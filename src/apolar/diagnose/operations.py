@@ -1,0 +1,92 @@
+"""What torch functions do to a gradient, as tables; everything else passes it on."""
+
+from __future__ import annotations
+
+NUMBERS = {
+    "item": "item", "__float__": "item", "__int__": "item", "__index__": "item", "__complex__": "item", "tolist": "item",
+    "numpy": "numpy", "__array__": "numpy",
+}  # fmt: skip
+"""Out of a tensor comes a number, a list or an array: the code of the cause."""
+
+DETACHING = {"detach", "data", "detach_"}
+
+COPYING = {"tensor", "as_tensor", "asarray", "Tensor", "scalar_tensor", "from_numpy", "new_tensor"}
+
+CASTING = {"long", "int", "short", "char", "byte", "bool", "to", "type", "type_as"}
+
+WITHOUT_VALUES = {
+    "size", "new", "new_empty", "new_zeros", "new_ones", "new_full", "empty_like", "zeros_like", "ones_like", "full_like",
+    "rand_like", "randn_like", "randint_like", "bernoulli", "multinomial", "dropout_mask",
+}  # fmt: skip
+"""What they return does not depend smoothly on the values that they are given, and is not expected to."""
+
+IN_PLACE = {"__setitem__", "__iadd__", "__isub__", "__imul__", "__idiv__", "__itruediv__", "__ipow__"}
+
+MEMORY = {"requires_grad_", "retain_grad", "detach_", "share_memory_", "zero_", "set_", "rename_", "resize_"}
+"""In-place by name, but they write no values that count."""
+
+ADDITIVE = {
+    "add",
+    "add_",
+    "__iadd__",
+    "sub",
+    "sub_",
+    "__isub__",
+    "rsub",
+    "__rsub__",
+    "sum",
+    "mean",
+    "stack",
+    "cat",
+    "neg",
+}
+"""A constant that is added to the output changes nothing in the gradient, and these keep it so."""
+
+DIFFERENCES = {"sub", "__rsub__", "rsub", "mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"}
+"""Operations of two tensors that must have the same shape if they are to be compared entry by entry."""
+
+SUBTRACTING = {"sub", "__rsub__", "rsub"}
+
+DIVIDING = {"div", "true_divide", "__rdiv__", "divide"}
+
+MOVING = {
+    "to", "cuda", "cpu", "double", "float", "half", "bfloat16", "type", "reshape", "view", "flatten", "unsqueeze",
+    "squeeze", "clone", "contiguous", "t", "transpose", "permute", "mul", "div", "__getitem__",
+}  # fmt: skip
+"""What turns a leaf into another tensor without much of a computation."""
+
+EXPANDING = {"unsqueeze", "__getitem__"}
+
+# ------------------------------------------------------------------------------------ families of nodes of autograd's graph
+
+STEPS = frozenset({"Round", "Sign", "Sgn", "Floor", "Ceil", "Trunc", "FloorDivide", "Fix"})
+"""Piecewise constant: the derivative is 0 wherever it exists."""
+
+KINKS = frozenset({
+    "Relu", "LeakyRelu", "Threshold", "Hardtanh", "Clamp", "ClampMin", "ClampMax", "Abs", "Maximum", "Minimum", "Max",
+    "Min", "Amax", "Amin", "MaxPool2DWithIndices", "MaxPool3DWithIndices", "PreluKernel", "RreluWithNoise",
+    "Hardshrink", "Softshrink", "L1Loss", "Where", "Sort", "Topk", "Fmax", "Fmin",
+})  # fmt: skip
+"""Piecewise linear: the second derivative is 0 wherever it exists."""
+
+LINEAR = frozenset({
+    "Add", "Sub", "Rsub", "Neg", "Sum", "Mean", "View", "UnsafeView", "Reshape", "ReshapeAlias", "T", "Transpose",
+    "Permute", "Expand", "Select", "Slice", "Index", "Stack", "Cat", "Split", "SplitWithSizes", "Unbind", "Unsqueeze",
+    "Squeeze", "Clone", "Alias", "AccumulateGrad", "ToCopy", "AsStrided", "Repeat", "Roll", "Flip", "Cumsum",
+    "ConstantPadNd", "Copy", "CopySlices", "Chunk", "Narrow", "Trace", "Diagonal", "Gather", "IndexSelect", "AvgPool2D",
+    "Dropout", "NativeDropout",
+})  # fmt: skip
+
+PRODUCTS = frozenset(
+    {"Mul", "Div", "Mm", "Bmm", "Addmm", "Mv", "Dot", "Convolution", "Matmul", "Baddbmm", "Addmv", "Linear"}
+)
+"""Linear as long as only one factor depends on the input."""
+
+WRONG_IN_REVERSE = {"NativeLayerNorm": 3, "NativeBatchNorm": 3, "CudnnBatchNorm": 3}
+"""From this order on PyTorch 2.13 differentiates these wrongly in reverse mode (docs/pytorch-defects.md)."""
+
+WRONG_IN_FORWARD = {
+    "det": 2, "linalg_det": 2, "slogdet": 2, "linalg_slogdet": 2, "logdet": 2, "linalg_solve": 2, "solve": 2,
+    "layer_norm": 2, "batch_norm": 2, "instance_norm": 2, "cumprod": 2, "prod": 3, "eigvals": 3, "linalg_eigvals": 3,
+}  # fmt: skip
+"""The same for nested forward mode, by the name of the function."""

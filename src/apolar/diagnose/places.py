@@ -1,0 +1,87 @@
+"""Where in the user's code something happened: the innermost frame outside of libraries, and its expression."""
+
+from __future__ import annotations
+
+import linecache
+import sys
+import sysconfig
+from dataclasses import dataclass, field
+from functools import cache
+from itertools import islice
+from pathlib import Path
+from types import CodeType, FrameType, TracebackType
+
+import torch
+
+INSIDE = (
+    str(Path(__file__).parents[1]),
+    str(Path(torch.__file__).parent),
+    *(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")),
+    "<frozen",
+    "<eval_with_key",
+)
+"""What is not the user's code: apolar, PyTorch, Python and what is installed."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A line of the user's code, and the span of the expression on it where Python keeps that (3.11 and later)."""
+
+    file: str | None
+    line: int | None
+    span: tuple[int, int, int, int] | None = field(default=None, repr=False)
+
+    @property
+    def source(self) -> str:
+        """The text of the line."""
+        return linecache.getline(self.file, self.line).strip() if self.file and self.line else ""
+
+    def __str__(self) -> str:
+        return f"{Path(self.file).name}:{self.line}" if self.file else "?"
+
+
+NOWHERE = Place(None, None)
+
+
+@cache
+def _is_inside(file: str) -> bool:
+    return file.startswith(INSIDE)
+
+
+def user_frame(frame: FrameType | None = None) -> FrameType | None:
+    """The innermost frame of the user's code, from this one outwards."""
+    frame = frame or sys._getframe(1)
+    while frame is not None and _is_inside(frame.f_code.co_filename):
+        frame = frame.f_back
+    return frame
+
+
+def place_of(frame: FrameType | None) -> Place:
+    """Where a frame stands."""
+    return _place(frame.f_code, frame.f_lasti, frame.f_lineno) if frame is not None else NOWHERE
+
+
+@cache
+def _place(code: CodeType, instruction: int, line: int) -> Place:
+    if not hasattr(code, "co_positions"):
+        return Place(code.co_filename, line)
+    first, last, start, end = next(islice(code.co_positions(), instruction // 2, None))
+    if first is None or last is None or start is None or end is None:
+        return Place(code.co_filename, line)
+    return Place(code.co_filename, line, (first, last, start, end))
+
+
+def here() -> Place:
+    """Where the user's code stands now."""
+    return place_of(user_frame(sys._getframe(1)))
+
+
+def place_of_error(traceback: TracebackType | None) -> Place:
+    """The innermost line of the user's code in a traceback."""
+    found = NOWHERE
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        if not _is_inside(code.co_filename):
+            found = _place(code, traceback.tb_lasti, traceback.tb_lineno)
+        traceback = traceback.tb_next
+    return found

@@ -1,0 +1,4 @@
+import torch
+
+x = torch.arange(4)
+x.requires_grad_()  # <- here

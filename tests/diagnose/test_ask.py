@@ -1,0 +1,143 @@
+"""``ap.diagnose``: tensors, functions and errors."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+import apolar as ap
+
+X = torch.tensor([0.3, 0.7], requires_grad=True)
+
+
+def frozen(x):
+    return (x.detach() * x).sum()
+
+
+def rounded(x):
+    return (x * 4).round().sum()
+
+
+def cancelling(x):
+    return ((1 - torch.cos(x)) / x**2).sum()
+
+
+def hidden(x):
+    class Square(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * x
+
+        @staticmethod
+        def backward(ctx, g):
+            return g  # it should be 2 x g
+
+    return Square.apply(x).sum()
+
+
+FUNCTIONS = {
+    "math": (lambda x: x * math.sin(x.sum()), 1, ("item",)),
+    "detach": (frozen, 1, ("detach",)),
+    "round": (rounded, 1, ("piecewise-constant",)),
+    "relu": (lambda x: torch.relu(x - 0.5), 2, ("piecewise-linear",)),
+    "linear": (lambda x: 3 * x, 2, ("constant-derivative",)),
+    "hidden": (hidden, 1, ("gradient-differs",)),
+    "smooth": (lambda x: torch.sin(x) * x, 2, ()),
+    "kink, first order": (lambda x: torch.relu(x - 0.5), 1, ()),
+    "network": (nn.Sequential(nn.Linear(2, 4), nn.ReLU(), nn.Linear(4, 1)), 1, ()),
+    "random": (lambda x: nn.functional.dropout(x, 0.5).sum(), 1, ()),
+}
+
+
+@pytest.mark.parametrize("f, order, codes", FUNCTIONS.values(), ids=FUNCTIONS)
+def test_functions(f, order, codes):
+    assert ap.diagnose(f, X, order=order).codes == codes
+
+
+def test_cancellation_shows_against_double_precision():
+    near, far = torch.tensor([2e-4, 3e-4]), torch.tensor([0.5, 1.0])
+    assert ap.diagnose(cancelling, near).codes == ("cancellation",)
+    assert ap.diagnose(cancelling, far).healthy
+
+
+TENSORS = {
+    "healthy": (lambda: (torch.sin(X), X), 2, ()),
+    "constant": (lambda: (3 * X, X), 2, ("constant-derivative",)),
+    "detached": (lambda: (torch.sin(X.detach()), X), 1, ("nothing-requires-grad",)),
+    "slice": (lambda: (torch.sin(X), X[:1]), 1, ("fresh-slice",)),
+    "unused": (lambda: (torch.sin(X), torch.ones(2, requires_grad=True)), 1, ("input-unused",)),
+    "sqrt": (lambda: (torch.sqrt(X - X), X), 1, ("nonfinite-gradient",)),
+    "integers": (lambda: (torch.ones(2), torch.tensor([1, 2])), 1, ("integer-dtype",)),
+    "step": (lambda: (torch.floor(X), X), 1, ("piecewise-constant",)),
+}
+
+
+@pytest.mark.parametrize("make, order, codes", TENSORS.values(), ids=TENSORS)
+def test_tensors(make, order, codes):
+    assert ap.diagnose(*make(), order=order).codes == codes
+
+
+def freed():
+    y = torch.sin(X).sum()
+    y.backward()
+    y.backward()
+
+
+def cut_above():
+    h = torch.sin(X).detach()
+    y = h * 2
+    y.sum().backward()
+
+
+def copied():
+    a = X.sum()
+    total = torch.tensor([a, a])
+    torch.autograd.grad(total.sum(), X)
+
+
+def switched_off():
+    with torch.no_grad():
+        y = torch.sin(X)
+    y.sum().backward()
+
+
+def without_create_graph():
+    g = torch.autograd.grad(torch.sin(X).sum(), X)[0]
+    torch.autograd.grad(g.sum(), X)
+
+
+def nothing():
+    x = torch.ones(2)
+    (x**2).sum().backward()
+
+
+ERRORS = {
+    freed: ("graph-freed", "    y.backward()"),
+    cut_above: ("detach", "    h = torch.sin(X).detach()"),
+    copied: ("tensor-copy", "    total = torch.tensor([a, a])"),
+    switched_off: ("no-grad", "    with torch.no_grad():"),
+    without_create_graph: ("create-graph-missing", "    g = torch.autograd.grad(torch.sin(X).sum(), X)[0]"),
+    nothing: ("nothing-requires-grad", "    (x**2).sum().backward()"),
+}
+
+
+@pytest.mark.parametrize("call", ERRORS, ids=lambda call: call.__name__)
+def test_errors(call):
+    code, line = ERRORS[call]
+    with pytest.raises(RuntimeError) as caught:
+        call()
+    (finding,) = ap.diagnose(caught.value).findings
+    assert (finding.code, finding.source) == (code, line.strip())
+
+
+def test_other_errors_are_not_explained():
+    assert ap.diagnose(ValueError("something else")).healthy
+
+
+@pytest.mark.parametrize("subject, x", [(1, X), (torch.sin, None), (torch.sin(X), 2.0)])
+def test_refuses_what_is_no_question(subject, x):
+    with pytest.raises(ap.ApolarError, match="give an output and the tensor"):
+        ap.diagnose(subject, x)
