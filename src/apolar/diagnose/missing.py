@@ -110,8 +110,8 @@ def zero(request: Request, gradients: Sequence[Tensor | None]) -> None:
         if end in free:
             continue
         for node in graph.between(request.below, {end}):
-            if graph.family(node) in STEPS:
-                made = graph.origin(node)
+            made = graph.origin(node)
+            if graph.family(node) in STEPS and not made.order:
                 place = made.place if made.place.file else request.place
                 request.memory.report("piecewise-constant", place, name=made.name or graph.family(node))
 

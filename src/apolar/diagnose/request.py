@@ -6,13 +6,14 @@ import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from types import FrameType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from apolar.diagnose import graph
-from apolar.diagnose.places import Place
+from apolar.diagnose.places import Place, user_frame
 from apolar.diagnose.traces import NONE, Derivative, Marks, Memory
 
 SIGNATURES = {
@@ -21,6 +22,10 @@ SIGNATURES = {
     Tensor.backward: inspect.signature(Tensor.backward),
 }
 """The functions that start a walk through the graph."""
+
+
+DISPATCH = {"torch.overrides", "torch.autograd", "torch._tensor"}
+"""Modules between a caller and the watch."""
 
 
 @dataclass
@@ -96,6 +101,13 @@ def request(
         bool(given.get("allow_unused") or given.get("materialize_grads")),
         direct and not given.get("materialize_grads"),
     )
+
+
+def is_direct(frame: FrameType | None) -> bool:
+    """Whether the user's own code calls what runs in a frame of PyTorch's dispatch, and not a library in between."""
+    while frame is not None and frame.f_globals.get("__name__") in DISPATCH:
+        frame = frame.f_back
+    return frame is not None and user_frame(frame) is frame
 
 
 def _tensors(given: Any) -> list[Tensor] | None:

@@ -45,7 +45,7 @@ def _broadcast(memory: Memory, call: Call) -> Mark | None:
         return None
     left, right = (tuple(x.shape) for x in call.inputs[:2])
     about: dict[str, Any] = {"left": left, "right": right, "result": (len(flat), len(flat))}
-    return memory.mark("broadcast", call.place, call.name, **about)
+    return memory.marked("broadcast", call.place, call.name, **about)
 
 
 def reduced(call: Call, spread: Mark | None) -> Marks:
@@ -71,7 +71,7 @@ def cancelled(memory: Memory, call: Call) -> Mark | None:
     if not bool(lost.double().mean() >= 0.5):
         return None
     about: dict[str, Any] = {"dtype": str(result.dtype).removeprefix("torch."), "digits": round(-math.log10(eps))}
-    return memory.mark("cancellation", call.place, call.name, **about)
+    return memory.marked("cancellation", call.place, call.name, **about)
 
 
 def magnified(call: Call, lost: Mark | None) -> Marks:

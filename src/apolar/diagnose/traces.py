@@ -6,6 +6,7 @@ that memory stays bounded however long a program runs.
 
 from __future__ import annotations
 
+import traceback
 import weakref
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -64,6 +65,7 @@ class Derivative:
         kinks: the origins of the piecewise linear ones.
         curved: whether there are others than linear and piecewise linear ones.
         whole: whether it still is the gradient itself, or the sum of it.
+        once: the name of an autograd.Function on the way that can be differentiated only once.
         gradient: the gradient.
     """
 
@@ -73,6 +75,7 @@ class Derivative:
     kinks: tuple[graph.Origin, ...]
     curved: bool
     whole: bool = True
+    once: str | None = None
     gradient: weakref.ref[Tensor] | None = None
 
     def of(self, tensor: Tensor) -> bool:
@@ -91,6 +94,7 @@ class Trace:
         added: those marks that were only ever added, so that the gradient does not feel them at all.
         era: how many times parameters had been stepped when it was made.
         depth: how many eras its graph reaches back.
+        crossed: where a tensor of the era before came in.
         nonfinite: the mark of the NaN or infinity in it.
         lost: the mark of a difference that has lost its digits.
         spread: the mark of a broadcast to all pairs, as long as the pairs are there.
@@ -105,6 +109,7 @@ class Trace:
     derivative: Derivative | None = None
     era: int = 0
     depth: int = 0
+    crossed: frozenset[Place] = frozenset()
     nonfinite: Mark | None = None
     lost: Mark | None = None
     spread: Mark | None = None
@@ -158,11 +163,27 @@ class Writing:
     place: Place
 
 
+class Guard:
+    """Stands around every look at the code that is watched: an error of the analysis is noted, and the code goes on."""
+
+    def __init__(self, diagnosis: Diagnosis) -> None:
+        self.diagnosis = diagnosis
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> bool:
+        if isinstance(error, Exception):
+            self.diagnosis.failures.append("".join(traceback.format_exception(error)))
+        return isinstance(error, Exception)
+
+
 class Memory:
     """Everything that a watch remembers."""
 
     def __init__(self, diagnosis: Diagnosis) -> None:
         self.diagnosis = diagnosis
+        self.guard = Guard(diagnosis)
         self.traces: WeakIdKeyDictionary = WeakIdKeyDictionary()
         self.marks: dict[tuple[str, Place], Mark] = {}
         self.numbers: dict[Place, Marks] = {}
@@ -188,7 +209,7 @@ class Memory:
         found = self.traces.get(tensor, BLANK)
         return found if found.recorded == tensor.requires_grad else BLANK
 
-    def mark(self, code: str, place: Place, name: str, upstream: Iterable[Tensor] = (), **about: Any) -> Mark:
+    def marked(self, code: str, place: Place, name: str, upstream: Iterable[Tensor] = (), **about: Any) -> Mark:
         """The mark of this cause at this place, with the upstream of all times."""
         made = self.marks.get((code, place))
         if made is None:
