@@ -21,6 +21,7 @@ def test_finds_the_code_at_the_line_and_nothing_else(script):
     diagnosis, error = diagnosed(script)
     assert {(f.code, f.line) for f in diagnosis.findings} == expected(script)
     assert all(f.file == str(script) for f in diagnosis.findings)
+    assert diagnosis.failures == []
     assert error is None or script.parent.name != "healthy"
 
 

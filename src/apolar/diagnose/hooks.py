@@ -46,7 +46,7 @@ def _switching(memory: Memory, switch: Callable[..., None]) -> Callable[..., Non
             if mode:
                 memory.switched_off, memory.before = None, memory.switched_off
             elif leaving:
-                memory.switched_off = memory.before
+                memory.switched_off = memory.switched_off or memory.before
             elif torch.is_grad_enabled():
                 memory.switched_off = _switch_place()
         switch(self, mode)

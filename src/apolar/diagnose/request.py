@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from apolar.diagnose import graph
+from apolar.diagnose.numberflow import asks_for_none
 from apolar.diagnose.places import Place, user_frame
 from apolar.diagnose.traces import NONE, Derivative, Marks, Memory
 
@@ -36,8 +37,8 @@ class Request:
         inputs: with respect to which gradients are asked; None for backward() into all leaves.
         weights: grad_outputs.
         accumulates: whether it adds to ``.grad``.
-        tolerant: whether None or 0 for an input that is not used was asked for.
-        direct: whether the user's own code asked, and did not ask for zeros in the place of None.
+        allowed: whether None or 0 for an input that is not used was asked for.
+        tolerant: whether it is also dealt with: by zeros, by a library, or by a file that asks whether something is None.
     """
 
     memory: Memory
@@ -47,8 +48,8 @@ class Request:
     weights: list[Tensor | None]
     create_graph: bool
     accumulates: bool
+    allowed: bool
     tolerant: bool
-    direct: bool = True
 
     def __post_init__(self) -> None:
         self.below = graph.nodes(self.outputs)
@@ -87,6 +88,8 @@ def request(
     given = SIGNATURES[func].bind(*args, **kwargs).arguments
     outputs = _tensors(given.get("outputs", given.get("tensors", given.get("self"))))
     inputs = _tensors(given.get("inputs"))
+    materialised = bool(given.get("materialize_grads"))
+    allowed = materialised or bool(given.get("allow_unused"))
     weights = given.get("grad_outputs", given.get("grad_tensors", given.get("gradient")))
     if outputs is None or (inputs is None and given.get("inputs") is not None):
         return None
@@ -98,8 +101,8 @@ def request(
         [weights] if weights is None or isinstance(weights, Tensor) else list(weights),
         bool(given.get("create_graph")),
         func is not torch.autograd.grad,
-        bool(given.get("allow_unused") or given.get("materialize_grads")),
-        direct and not given.get("materialize_grads"),
+        allowed,
+        allowed and (materialised or not direct or asks_for_none(place)),
     )
 
 

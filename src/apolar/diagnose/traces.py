@@ -92,9 +92,10 @@ class Trace:
         recorded: whether it had a graph then.
         marks: what flowed into it.
         added: those marks that were only ever added, so that the gradient does not feel them at all.
-        era: how many times parameters had been stepped when it was made.
-        depth: how many eras its graph reaches back.
-        crossed: where a tensor of the era before came in.
+        era: how many times a walk had been followed by new computations when it was made.
+        oldest: the era at which its graph begins.
+        crossed: where tensors of earlier eras came in.
+        expanded: whether an axis was added.
         nonfinite: the mark of the NaN or infinity in it.
         lost: the mark of a difference that has lost its digits.
         spread: the mark of a broadcast to all pairs, as long as the pairs are there.
@@ -108,8 +109,9 @@ class Trace:
     added: Marks = NONE
     derivative: Derivative | None = None
     era: int = 0
-    depth: int = 0
+    oldest: int = 0
     crossed: frozenset[Place] = frozenset()
+    expanded: bool = False
     nonfinite: Mark | None = None
     lost: Mark | None = None
     spread: Mark | None = None
@@ -174,8 +176,12 @@ class Guard:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> bool:
         if isinstance(error, Exception):
-            self.diagnosis.failures.append("".join(traceback.format_exception(error)))
+            self.note(error)
         return isinstance(error, Exception)
+
+    def note(self, error: Exception) -> None:
+        """Keep the traceback, to be reported."""
+        self.diagnosis.failures.append("".join(traceback.format_exception(error)))
 
 
 class Memory:
@@ -192,6 +198,7 @@ class Memory:
         self.optimised: WeakIdKeyDictionary = WeakIdKeyDictionary()
         self.unfilled: dict[int, Tensor] = {}
         self.differentiated: Marks = NONE
+        self.copied: list[Mark] = []
         self.writings: deque[Writing] = deque(maxlen=10_000)
         self.switched_off: Place | None = None
         self.before: Place | None = None
@@ -200,6 +207,7 @@ class Memory:
         self.patched: WeakIdKeyDictionary = WeakIdKeyDictionary()
         self.files: set[str] = set()
         self.era = 0
+        self.walked = False
         self.stepping = 0
 
     def trace(self, tensor: Tensor) -> Trace:

@@ -25,7 +25,7 @@ from apolar.diagnose import accumulation, graph, messages, missing, nonfinite, o
 from apolar.diagnose.finding import Diagnosis
 from apolar.diagnose.hooks import hooked
 from apolar.diagnose.marking import trace_of
-from apolar.diagnose.numberflow import anchor_is_implicit, flowing
+from apolar.diagnose.numberflow import anchor_is_constructor, anchor_is_implicit, flowing
 from apolar.diagnose.operations import (
     COPYING,
     IN_PLACE,
@@ -103,7 +103,9 @@ class Watch(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Call the function, with a look before and a look after it, neither of which can disturb the call."""
         kwargs = kwargs or {}
-        look = self._look(func, types, args, kwargs, sys._getframe(1))
+        look = _blind()
+        with self.memory.guard:
+            look = self._look(func, types, args, kwargs, sys._getframe(1))
         self._advance(look.__next__)
         try:
             result = func(*args, **kwargs)
@@ -114,20 +116,15 @@ class Watch(TorchFunctionMode):
         return result
 
     def _advance(self, step: Any, *given: Any) -> None:
-        with self.memory.guard:
-            try:
-                step(*given)
-            except StopIteration:
-                pass
-            except BaseException as error:
-                if error not in given:
-                    raise
+        try:
+            step(*given)
+        except StopIteration:
+            pass
+        except Exception as error:
+            if not any(error is known for known in given):
+                self.memory.guard.note(error)
 
     def _look(self, func: Any, types: Any, args: Any, kwargs: Any, caller: FrameType) -> Look:
-        """Look at a call; resumed with its result."""
-        yield from self._way(func, types, args, kwargs, caller)
-
-    def _way(self, func: Any, types: Any, args: Any, kwargs: Any, caller: FrameType) -> Look:
         """The look that a call deserves."""
         name = getattr(func, "__name__", "")
         if name in {"__get__", "__set__"}:
@@ -209,6 +206,9 @@ class Watch(TorchFunctionMode):
         code = NUMBERS[name]
         if source.requires_grad or (marks and code == "numpy"):
             place = here()
+            if anchor_is_constructor(place):
+                memory.copied.append(memory.marked("tensor-copy", place, "Tensor", memory.sources([source])))
+                return
             implicit = name == "__float__" and anchor_is_implicit(place)
             made = memory.marked(code, place, name, memory.sources([source]), implicit=implicit)
             marks = frozenset({made})
@@ -224,7 +224,7 @@ class Watch(TorchFunctionMode):
 
     def _operation(self, name: str, args: Any, kwargs: Any) -> Look:
         memory = self.memory
-        inputs = _tensors((args, kwargs))
+        inputs = _answering((args, kwargs))
         known = {t.grad_fn for t in inputs if t.grad_fn is not None}
         traces = [memory.trace(t) for t in inputs]
         try:
@@ -233,14 +233,14 @@ class Watch(TorchFunctionMode):
             messages.report(memory, error, here(), name, tuple(inputs[0].shape) if inputs else "?")
             raise
         writes = bool(inputs) and _writes(name)
-        outputs = _tensors(args[:1]) if writes else _tensors(result)
+        outputs = _answering(args[:1] if writes else result)
         frame = user_frame()
         if frame is None:
             return
         place = place_of(frame)
         memory.files.add(frame.f_code.co_filename)
         if writes:
-            self._wrote(args[:1], name, place)
+            self._wrote(_tensors(args[:1]), name, place)
         if not outputs:
             return
         call = Call(name, args, inputs, traces, outputs, place)
@@ -261,9 +261,9 @@ class Watch(TorchFunctionMode):
         """A call inside of an optimiser's step: only what it writes counts."""
         yield
         if _writes(name):
-            self._wrote(args[:1], name, here())
+            self._wrote(_tensors(args[:1]), name, here())
 
-    def _wrote(self, written: Any, name: str, place: Place) -> None:
+    def _wrote(self, written: list[Tensor], name: str, place: Place) -> None:
         memory = self.memory
         for tensor in written:
             shape = tuple(tensor.shape)
@@ -330,7 +330,7 @@ class Watch(TorchFunctionMode):
             nonfinite.explain(asked, births)
         if asked.accumulates:
             accumulation.after_backward(asked)
-            memory.era += not asked.create_graph
+            memory.walked = not asked.create_graph
             return
         derivative = orders.derivative_of(asked)
         for x, gradient in zip(asked.asked, gradients):
@@ -352,7 +352,7 @@ def _blind() -> Look:
 def _tensors(tree: Any) -> list[Tensor]:
     """All tensors in a nest of tuples, lists and dictionaries."""
     if isinstance(tree, Tensor):
-        return [tree] if _answers(tree) else []
+        return [tree]
     if isinstance(tree, dict):
         tree = tree.values()
     elif not isinstance(tree, (tuple, list)):
@@ -360,10 +360,14 @@ def _tensors(tree: Any) -> list[Tensor]:
     return [tensor for branch in tree for tensor in _tensors(branch)]
 
 
-def _answers(tensor: Tensor) -> bool:
-    """Whether a tensor tells its history; a view made under no_grad raises an error once its memory was written."""
+def _answering(tree: Any) -> list[Tensor]:
+    """The tensors of a nest that tell their history; a view made under no_grad does not once its memory was written."""
+    return [tensor for tensor in _tensors(tree) if not tensor._is_view() or _answers(tensor)]
+
+
+def _answers(view: Tensor) -> bool:
     try:
-        return tensor.grad_fn is None or True
+        return bool(view.grad_fn) or True
     except RuntimeError:
         return False
 
