@@ -9,9 +9,8 @@ def gradient_penalty(real, fake):
     eps = torch.rand(real.shape[0], 1)
     mixed = (eps * real + (1 - eps) * fake).requires_grad_(True)
     out = critic(mixed)
-    g = torch.autograd.grad(outputs=out, inputs=mixed, grad_outputs=torch.ones_like(out), retain_graph=True)[
-        0
-    ]  # <- here
+    ones = torch.ones_like(out)
+    g = torch.autograd.grad(outputs=out, inputs=mixed, grad_outputs=ones, retain_graph=True)[0]  # <- here
     return ((g.norm(2, dim=1) - 1) ** 2).mean()
 
 
