@@ -43,7 +43,7 @@ def test_json_and_html():
     assert data["healthy"] is False
     assert data["findings"][0].keys() == {"code", "seen", "file", "line", "source", "why", "fix"}
     assert "<code>detach</code>" in d._repr_html_()
-    assert json.loads(Diagnosis().to_json()) == {"healthy": True, "findings": []}
+    assert json.loads(Diagnosis().to_json()) == {"healthy": True, "findings": [], "failures": []}
 
 
 def test_healthy_is_said():

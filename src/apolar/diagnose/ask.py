@@ -88,7 +88,7 @@ def _attempt(memory: Memory, call: Callable[[], Any]) -> None:
         with watching(memory):
             call()
     except Exception as error:
-        if memory.diagnosis.healthy and not messages.report(memory, error, place_of_error(error.__traceback__)):
+        if not memory.diagnosis.findings and not messages.report(memory, error, place_of_error(error.__traceback__)):
             raise
 
 

@@ -203,7 +203,11 @@ CAUSES: dict[str, Cause] = {
             "with torch.backends.cudnn.flags(enabled=False):  # recurrent networks from their parts\n"
             "ap.derivative(f, order=2)(x)  # or apolar's own rules"
         ),
-        (r"derivative for '?[\w:]+'? is not implemented", r"double backward.*not (supported|implemented)"),
+        (
+            r"derivative for '?[\w:]+'? is not implemented",
+            r"double backward.*not (supported|implemented)",
+            r"@once_differentiable",
+        ),
     ),
     "gradient-differs": Cause(
         mark("Along a line the derivative of order {order} is {found} by autograd and {expected} by finite differences."),

@@ -16,6 +16,10 @@ DOMAIN = "diagnose"
 
 HEALTHY = mark("Nothing was found: no gradient is missing, zero, NaN or wrong for a reason that is known here.")
 COUNT = mark("{count} found:")
+FAILED = mark(
+    "The analysis itself failed in {count} places, and findings may be missing; the code that was watched ran on "
+    "undisturbed. Please report this error of apolar, with the code that was watched:"
+)
 WHY = mark("Why")
 FIX = mark("Fix")
 SOMEWHERE = mark("line unknown")
@@ -99,19 +103,21 @@ class Finding:
 
 @dataclass(frozen=True, repr=False)
 class Diagnosis:
-    """What was found. The list fills as long as a watch runs.
+    """What was found. The lists fill as long as a watch runs.
 
     Attributes:
         findings: in the order in which they were found.
+        failures: tracebacks of errors of the analysis itself, which never reach the code that is looked at.
     """
 
     findings: list[Finding] = field(default_factory=list)
     lang: Language = "en"
+    failures: list[str] = field(default_factory=list)
 
     @property
     def healthy(self) -> bool:
-        """Whether nothing was found."""
-        return not self.findings
+        """Whether nothing was found, by an analysis that did not fail."""
+        return not self.findings and not self.failures
 
     @property
     def codes(self) -> tuple[str, ...]:
@@ -123,12 +129,18 @@ class Diagnosis:
         lang = lang or self.lang
         if self.healthy:
             return translate(HEALTHY, DOMAIN, lang)
-        head = translate(COUNT, DOMAIN, lang).format(count=len(self.findings))
-        return "\n\n".join([head, *(finding.text(lang) for finding in self.findings)])
+        head = [translate(COUNT, DOMAIN, lang).format(count=len(self.findings))] * bool(self.findings)
+        return "\n\n".join([*head, *(finding.text(lang) for finding in self.findings), *self._failed(lang)])
+
+    def _failed(self, lang: Language) -> list[str]:
+        """What is said of errors of the analysis, with the first of them."""
+        said = translate(FAILED, DOMAIN, lang).format(count=len(self.failures))
+        return [f"{said}\n\n{textwrap.indent(trace.rstrip(), '  ')}" for trace in self.failures[:1]]
 
     def to_json(self) -> str:
         """The findings for programs."""
-        data = {"healthy": self.healthy, "findings": [finding._data() for finding in self.findings]}
+        findings = [finding._data() for finding in self.findings]
+        data = {"healthy": self.healthy, "findings": findings, "failures": self.failures}
         return json.dumps(data, ensure_ascii=False, indent=2)
 
     def __repr__(self) -> str:
@@ -142,4 +154,4 @@ class Diagnosis:
             f"<pre>{html.escape(f.source)}</pre><p>{html.escape(f.seen)}</p><p>{html.escape(f.why)}</p>"
             f"<pre>{html.escape(f.fix)}</pre></details>"
             for f in self.findings
-        )
+        ) + "".join(f"<pre>{html.escape(text)}</pre>" for text in self._failed(self.lang))

@@ -41,13 +41,14 @@ def _switching(memory: Memory, switch: Callable[..., None]) -> Callable[..., Non
     """set_grad_enabled, through which no_grad and enable_grad go as well."""
 
     def __init__(self: Any, mode: bool) -> None:
-        leaving = sys._getframe(1).f_code.co_name == "__exit__"
-        if mode:
-            memory.switched_off, memory.before = None, memory.switched_off
-        elif leaving:
-            memory.switched_off = memory.before
-        elif torch.is_grad_enabled():
-            memory.switched_off = _switch_place()
+        with memory.guard:
+            leaving = sys._getframe(1).f_code.co_name == "__exit__"
+            if mode:
+                memory.switched_off, memory.before = None, memory.switched_off
+            elif leaving:
+                memory.switched_off = memory.switched_off or memory.before
+            elif torch.is_grad_enabled():
+                memory.switched_off = _switch_place()
         switch(self, mode)
 
     return __init__
@@ -55,7 +56,8 @@ def _switching(memory: Memory, switch: Callable[..., None]) -> Callable[..., Non
 
 def _entering(memory: Memory, enter: Callable[..., Any]) -> Callable[..., Any]:
     def __enter__(self: Any) -> Any:
-        memory.switched_off = memory.inference = _switch_place()
+        with memory.guard:
+            memory.switched_off = memory.inference = _switch_place()
         return enter(self)
 
     return __enter__
@@ -84,15 +86,15 @@ def _adding(memory: Memory, add: Callable[..., None]) -> Callable[..., None]:
     """The parameters of optimisers, which are meant to get gradients."""
 
     def add_param_group(self: Any, group: dict[str, Any]) -> None:
-        given = group["params"]
-        group["params"] = params = [given] if isinstance(given, Tensor) else list(given)
-        for p in params:
-            if isinstance(p, Tensor) and p.grad_fn is not None:
-                missing.not_a_leaf(memory, p, here())
+        with memory.guard:
+            for p in group["params"] if isinstance(group["params"], (list, tuple)) else [group["params"]]:
+                if isinstance(p, Tensor) and p.grad_fn is not None:
+                    missing.not_a_leaf(memory, p, here())
         add(self, group)
-        for p in accumulation.parameters([group]):
-            memory.optimised[p] = True
-            memory.unfilled[id(p)] = p
+        with memory.guard:
+            for p in accumulation.parameters([group]):
+                memory.optimised[p] = True
+                memory.unfilled[id(p)] = p
 
     return add_param_group
 
@@ -100,11 +102,12 @@ def _adding(memory: Memory, add: Callable[..., None]) -> Callable[..., None]:
 def _from_numpy(memory: Memory, from_numpy: Callable[[Any], Tensor]) -> Callable[[Any], Tensor]:
     def from_array(array: Any) -> Tensor:
         result = from_numpy(array)
-        frame = user_frame()
-        place = place_of(frame)
-        marks = flowing(memory, (array,), place, frame)
-        if marks:
-            memory.traces[result] = Trace("from_numpy", place, marks=marks, added=marks)
+        with memory.guard:
+            frame = user_frame()
+            place = place_of(frame)
+            marks = flowing(memory, (array,), place, frame)
+            if marks:
+                memory.traces[result] = Trace("from_numpy", place, marks=marks, added=marks)
         return result
 
     return from_array
@@ -116,4 +119,5 @@ def _step_begins(memory: Memory) -> None:
 
 def _step_ends(memory: Memory, opt: Any) -> None:
     memory.stepping -= 1
-    accumulation.stepped(memory, accumulation.parameters(opt.param_groups))
+    with memory.guard:
+        accumulation.stepped(memory, accumulation.parameters(opt.param_groups))

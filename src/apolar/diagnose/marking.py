@@ -8,7 +8,8 @@ from dataclasses import replace
 import torch
 
 from apolar.diagnose.nonfinite import finite
-from apolar.diagnose.operations import ADDITIVE, CASTING, COPYING, DETACHING, WITHOUT_VALUES
+from apolar.diagnose.operations import ADDITIVE, CASTING, COPYING, DETACHING, EXPANDING, OVERFLOWING, WITHOUT_VALUES
+from apolar.diagnose.places import Place
 from apolar.diagnose.shapes import cancelled, carried, magnified, reduced
 from apolar.diagnose.traces import NONE, Call, Derivative, Mark, Marks, Memory, Trace
 
@@ -19,6 +20,8 @@ GROWN = 3
 def trace_of(memory: Memory, call: Call, numbers: Marks) -> Trace:
     """The trace of a call, given the marks of the numbers among its arguments."""
     grad = any(t.requires_grad for t in call.outputs)
+    if memory.walked and grad:
+        memory.era, memory.walked = memory.era + 1, False
     marks = _passed_on(call, numbers)
     if call.required and (not grad or (call.name in COPYING and call.outputs[0].grad_fn is None)):
         marks |= _cut(memory, call)
@@ -32,7 +35,8 @@ def trace_of(memory: Memory, call: Call, numbers: Marks) -> Trace:
         _added(call, numbers) if grad else marks,
         _derivative(call),
         memory.era,
-        _depth(memory, call) if grad else 0,
+        *(_reach(memory, call) if grad else (memory.era, frozenset())),
+        call.name in EXPANDING and call.outputs[0].ndim > call.inputs[0].ndim,
         _nonfinite(memory, call),
         lost,
         spread,
@@ -65,28 +69,38 @@ def _cut(memory: Memory, call: Call) -> Marks:
         code = "derivative-missing"
     else:
         code = "integer-dtype" if call.name in CASTING else "piecewise-constant"
-    return frozenset({memory.mark(code, place, call.name, memory.sources(call.required))})
+    return frozenset({memory.marked(code, place, call.name, memory.sources(call.required))})
 
 
 def _nonfinite(memory: Memory, call: Call) -> Mark | None:
-    """The mark of NaN or infinity in the arguments or the results: of the first infinity, then of the first NaN."""
+    """The mark of NaN or infinity in the arguments or the results: of the first infinity, then of the first NaN.
+
+    An infinity by overflow stays the cause of the NaN that is made of it.
+    """
     before = next((t.nonfinite for t in call.traces if t.nonfinite is not None), None)
     if call.name in WITHOUT_VALUES or all(map(finite, call.outputs)):
         return before
     nan, given_nan = (any(bool(t.detach().isnan().any()) for t in tensors) for tensors in (call.outputs, call.inputs))
-    if before is not None and (given_nan or not nan):
+    if before is not None and (given_nan or not nan or before.name in OVERFLOWING):
         return before
-    return memory.mark("nonfinite-value", call.place, call.name)
+    return memory.marked("nonfinite-value", call.place, call.name)
 
 
-def _depth(memory: Memory, call: Call) -> int:
-    """Over how many steps of training the graph of the results reaches back, and the finding where it grows."""
+def _reach(memory: Memory, call: Call) -> tuple[int, frozenset[Place]]:
+    """The era at which the graph of the results begins, and where it came in from earlier ones; a finding where it grows.
+
+    It grows where a result goes back to the same line step by step, or where results of many steps come together.
+    """
     past = [t for x, t in zip(call.inputs, call.traces) if x.grad_fn is not None]
-    before = max((t.depth for t in past), default=0)
-    depth = max((t.depth + (t.era < memory.era) for t in past), default=0)
-    if depth > before and depth >= GROWN:
-        memory.report("graph-grows", call.place, name=call.name, steps=depth)
-    return depth
+    oldest = min((t.oldest for t in past), default=memory.era)
+    earlier = {t.era for t in past if t.era < memory.era}
+    crossed = frozenset().union(*(t.crossed for t in past))
+    if not earlier:
+        return oldest, crossed
+    steps = memory.era - oldest
+    if steps >= GROWN and (call.place in crossed or len(earlier) >= GROWN):
+        memory.report("graph-grows", call.place, name=call.name, steps=steps)
+    return oldest, crossed | {call.place}
 
 
 def _added(call: Call, numbers: Marks) -> Marks:

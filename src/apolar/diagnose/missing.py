@@ -27,7 +27,7 @@ def without_graph(request: Request) -> None:
         if y.requires_grad:
             continue
         trace = memory.trace(y)
-        cuts = [mark for mark in trace.marks if mark.code in CUTS]
+        cuts = [mark for mark in trace.marks if mark.code in CUTS] or memory.copied
         if not cuts and trace.derivative is not None:
             for x in request.asked:
                 if orders.missing(request, x):
@@ -50,18 +50,21 @@ def _unused(request: Request, x: Tensor) -> None:
     cuts = [mark for mark in request.marks if mark.code in CUTS and mark.stops(x)]
     if cuts:
         report(memory, cuts)
-    elif orders.missing(request, x) or (request.tolerant and (isinstance(x, nn.Parameter) or not request.direct)):
+    elif orders.missing(request, x):
         return
     elif not x.requires_grad:
         memory.report("nothing-requires-grad", request.place, what="x")
-    else:
-        used = {id(leaf) for leaf in graph.leaves(request.below)}
-        base = None if x.grad_fn is None else [leaf for leaf in graph.leaves(graph.nodes([x])) if id(leaf) in used]
-        if base:
-            name = graph.origin(x.grad_fn).name or graph.family(x.grad_fn)
-            memory.report("fresh-slice", request.place, shape=tuple(x.shape), name=name)
-        else:
-            memory.report("input-unused", request.place, shape=tuple(x.shape))
+    elif _made_of_inputs(request, x):
+        name = graph.origin(x.grad_fn).name or graph.family(x.grad_fn)
+        memory.report("fresh-slice", request.place, shape=tuple(x.shape), name=name)
+    elif not (request.tolerant or (request.allowed and isinstance(x, nn.Parameter))):
+        memory.report("input-unused", request.place, shape=tuple(x.shape))
+
+
+def _made_of_inputs(request: Request, x: Tensor) -> bool:
+    """Whether a tensor was made of what the output was made of."""
+    used = {id(leaf) for leaf in graph.leaves(request.below)}
+    return x.grad_fn is not None and any(id(leaf) in used for leaf in graph.leaves(graph.nodes([x])))
 
 
 def failed(request: Request) -> None:
@@ -110,8 +113,8 @@ def zero(request: Request, gradients: Sequence[Tensor | None]) -> None:
         if end in free:
             continue
         for node in graph.between(request.below, {end}):
-            if graph.family(node) in STEPS:
-                made = graph.origin(node)
+            made = graph.origin(node)
+            if graph.family(node) in STEPS and not made.order:
                 place = made.place if made.place.file else request.place
                 request.memory.report("piecewise-constant", place, name=made.name or graph.family(node))
 

@@ -49,12 +49,13 @@ def watched(request: Request) -> Iterator[Births]:
 
     def hook(node: Any) -> Any:
         def look(passed_on: Sequence[Tensor | None], given: Sequence[Tensor | None]) -> None:
-            if request.create_graph:
-                _tell(node, passed_on, known, request.order)
-            if all(finite(g) for g in passed_on if g is not None):
-                return
-            if all(finite(g) for g in given if g is not None):
-                births.found.append((node, any(_zero_at(g, passed_on) for g in given if g is not None)))
+            with request.memory.guard:
+                if request.create_graph:
+                    _tell(node, passed_on, known, request.order)
+                if all(finite(g) for g in passed_on if g is not None):
+                    return
+                if all(finite(g) for g in given if g is not None):
+                    births.found.append((node, any(_zero_at(g, passed_on) for g in given if g is not None)))
 
         return look
 

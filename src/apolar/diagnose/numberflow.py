@@ -31,6 +31,8 @@ HARMLESS = {"len", "print", "str", "repr", "format", "isinstance", "range", "typ
 
 NO_NUMBERS = (Tensor, bool, str, torch.dtype, torch.device, type(None))
 
+CONSTRUCTORS = {"Tensor", "FloatTensor", "DoubleTensor"}
+
 FILLING = {"append", "extend", "insert", "add", "update", "setdefault", "appendleft", "put"}
 """Methods that put an argument into a container."""
 
@@ -68,6 +70,13 @@ class Source:
 def source(file: str) -> Source:
     """The syntax tree of a file."""
     return Source(file)
+
+
+@cache
+def asks_for_none(place: Place) -> bool:
+    """Whether the file of a place compares anything with None."""
+    compared = (node for node in source(place.file or "").scopes if isinstance(node, ast.Compare))
+    return any(isinstance(side, ast.Constant) and side.value is None for node in compared for side in node.comparators)
 
 
 def flowing(memory: Memory, arguments: Any, place: Place, frame: FrameType | None) -> Marks:
@@ -199,6 +208,12 @@ def _is_number(value: Any) -> bool:
     if isinstance(value, (list, tuple)):
         return not any(isinstance(item, Tensor) for item in value)
     return not isinstance(value, (Tensor, nn.Module, ModuleType))
+
+
+def anchor_is_constructor(place: Place) -> bool:
+    """Whether a constructor such as torch.FloatTensor converted a tensor; its result is seen by nobody."""
+    node = source(place.file).node(place) if place.file else None
+    return isinstance(node, ast.Call) and _called(node) in CONSTRUCTORS
 
 
 def anchor_is_implicit(place: Place) -> bool:

@@ -42,6 +42,9 @@ ADDITIVE = {
 }
 """A constant that is added to the output changes nothing in the gradient, and these keep it so."""
 
+OVERFLOWING = {"exp", "exp2", "expm1", "sinh", "cosh", "pow", "__pow__", "__rpow__", "square"}
+"""Infinite only where the true value is too large for the dtype."""
+
 DIFFERENCES = {"sub", "__rsub__", "rsub", "mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"}
 """Operations of two tensors that must have the same shape if they are to be compared entry by entry."""
 

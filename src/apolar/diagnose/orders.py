@@ -24,9 +24,12 @@ def derivative_of(request: Request) -> Derivative:
     families = dict(before.families) if before else {}
     kinks = list(before.kinks) if before else []
     curved = before.curved if before else False
+    once = before.once if before else None
     for node in path:
         name = graph.family(node)
         families.setdefault(name, graph.origin(node))
+        if hasattr(getattr(getattr(node, "_forward_cls", None), "backward", None), "__wrapped__"):
+            once = name
         if name in KINKS:
             kinks.append(graph.origin(node))
         elif name in PRODUCTS:
@@ -39,6 +42,7 @@ def derivative_of(request: Request) -> Derivative:
         families,
         tuple(kinks),
         curved,
+        once=once,
     )
 
 
@@ -66,7 +70,9 @@ def missing(request: Request, x: Tensor) -> bool:
     before = request.derivative
     if before is None or not before.of(x):
         return False
-    if not _straight(request, before) and not request.tolerant:
+    if before.once:
+        request.memory.report("derivative-missing", request.place, name=before.once, order=before.order + 1)
+    elif not _straight(request, before) and not request.tolerant:
         request.memory.report("constant-derivative", request.place, order=before.order)
     return True
 

@@ -58,17 +58,18 @@ def user_frame(frame: FrameType | None = None) -> FrameType | None:
 
 def place_of(frame: FrameType | None) -> Place:
     """Where a frame stands."""
-    return _place(frame.f_code, frame.f_lasti, frame.f_lineno) if frame is not None else NOWHERE
+    return NOWHERE if frame is None else _place(frame.f_code.co_filename, frame.f_code, frame.f_lasti, frame.f_lineno)
 
 
 @cache
-def _place(code: CodeType, instruction: int, line: int) -> Place:
+def _place(file: str, code: CodeType, instruction: int, line: int) -> Place:
+    """The file stands beside the code: equal functions of two files have equal code."""
     if not hasattr(code, "co_positions"):
-        return Place(code.co_filename, line)
+        return Place(file, line)
     first, last, start, end = next(islice(code.co_positions(), instruction // 2, None))
     if first is None or last is None or start is None or end is None:
-        return Place(code.co_filename, line)
-    return Place(code.co_filename, line, (first, last, start, end))
+        return Place(file, line)
+    return Place(file, line, (first, last, start, end))
 
 
 def here() -> Place:
@@ -82,6 +83,6 @@ def place_of_error(traceback: TracebackType | None) -> Place:
     while traceback is not None:
         code = traceback.tb_frame.f_code
         if not _is_inside(code.co_filename):
-            found = _place(code, traceback.tb_lasti, traceback.tb_lineno)
+            found = _place(code.co_filename, code, traceback.tb_lasti, traceback.tb_lineno)
         traceback = traceback.tb_next
     return found

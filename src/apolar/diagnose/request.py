@@ -6,13 +6,15 @@ import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from types import FrameType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from apolar.diagnose import graph
-from apolar.diagnose.places import Place
+from apolar.diagnose.numberflow import asks_for_none
+from apolar.diagnose.places import Place, user_frame
 from apolar.diagnose.traces import NONE, Derivative, Marks, Memory
 
 SIGNATURES = {
@@ -23,6 +25,10 @@ SIGNATURES = {
 """The functions that start a walk through the graph."""
 
 
+DISPATCH = {"torch.overrides", "torch.autograd", "torch._tensor"}
+"""Modules between a caller and the watch."""
+
+
 @dataclass
 class Request:
     """One walk through the graph.
@@ -31,8 +37,8 @@ class Request:
         inputs: with respect to which gradients are asked; None for backward() into all leaves.
         weights: grad_outputs.
         accumulates: whether it adds to ``.grad``.
-        tolerant: whether None or 0 for an input that is not used was asked for.
-        direct: whether the user's own code asked, and did not ask for zeros in the place of None.
+        allowed: whether None or 0 for an input that is not used was asked for.
+        tolerant: whether it is also dealt with: by zeros, by a library, or by a file that asks whether something is None.
     """
 
     memory: Memory
@@ -42,8 +48,8 @@ class Request:
     weights: list[Tensor | None]
     create_graph: bool
     accumulates: bool
+    allowed: bool
     tolerant: bool
-    direct: bool = True
 
     def __post_init__(self) -> None:
         self.below = graph.nodes(self.outputs)
@@ -82,6 +88,8 @@ def request(
     given = SIGNATURES[func].bind(*args, **kwargs).arguments
     outputs = _tensors(given.get("outputs", given.get("tensors", given.get("self"))))
     inputs = _tensors(given.get("inputs"))
+    materialised = bool(given.get("materialize_grads"))
+    allowed = materialised or bool(given.get("allow_unused"))
     weights = given.get("grad_outputs", given.get("grad_tensors", given.get("gradient")))
     if outputs is None or (inputs is None and given.get("inputs") is not None):
         return None
@@ -93,9 +101,16 @@ def request(
         [weights] if weights is None or isinstance(weights, Tensor) else list(weights),
         bool(given.get("create_graph")),
         func is not torch.autograd.grad,
-        bool(given.get("allow_unused") or given.get("materialize_grads")),
-        direct and not given.get("materialize_grads"),
+        allowed,
+        allowed and (materialised or not direct or asks_for_none(place)),
     )
+
+
+def is_direct(frame: FrameType | None) -> bool:
+    """Whether the user's own code calls what runs in a frame of PyTorch's dispatch, and not a library in between."""
+    while frame is not None and frame.f_globals.get("__name__") in DISPATCH:
+        frame = frame.f_back
+    return frame is not None and user_frame(frame) is frame
 
 
 def _tensors(given: Any) -> list[Tensor] | None:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from apolar.diagnose.operations import DIFFERENCES, DIVIDING, EXPANDING, SUBTRACTING
+from apolar.diagnose.operations import DIFFERENCES, DIVIDING, SUBTRACTING
 from apolar.diagnose.traces import NONE, Call, Mark, Marks, Memory
 
 LOST = 128
@@ -40,12 +40,12 @@ def _broadcast(memory: Memory, call: Call) -> Mark | None:
     (flat, _), (column, made) = sorted(zip(call.inputs[:2], call.traces[:2]), key=lambda pair: pair[0].ndim)
     if not (flat.ndim == 1 and column.ndim == 2 and column.shape == (len(flat), 1) and len(flat) > 1):
         return None
-    meant = made.name in EXPANDING and (made.place.line == call.place.line or column.requires_grad)
+    meant = made.expanded and (made.place.line == call.place.line or column.requires_grad)
     if meant or column._base is flat or (column._base is not None and column._base is flat._base):
         return None
     left, right = (tuple(x.shape) for x in call.inputs[:2])
     about: dict[str, Any] = {"left": left, "right": right, "result": (len(flat), len(flat))}
-    return memory.mark("broadcast", call.place, call.name, **about)
+    return memory.marked("broadcast", call.place, call.name, **about)
 
 
 def reduced(call: Call, spread: Mark | None) -> Marks:
@@ -71,7 +71,7 @@ def cancelled(memory: Memory, call: Call) -> Mark | None:
     if not bool(lost.double().mean() >= 0.5):
         return None
     about: dict[str, Any] = {"dtype": str(result.dtype).removeprefix("torch."), "digits": round(-math.log10(eps))}
-    return memory.mark("cancellation", call.place, call.name, **about)
+    return memory.marked("cancellation", call.place, call.name, **about)
 
 
 def magnified(call: Call, lost: Mark | None) -> Marks:

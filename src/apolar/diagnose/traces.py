@@ -6,6 +6,7 @@ that memory stays bounded however long a program runs.
 
 from __future__ import annotations
 
+import traceback
 import weakref
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -64,6 +65,7 @@ class Derivative:
         kinks: the origins of the piecewise linear ones.
         curved: whether there are others than linear and piecewise linear ones.
         whole: whether it still is the gradient itself, or the sum of it.
+        once: the name of an autograd.Function on the way that can be differentiated only once.
         gradient: the gradient.
     """
 
@@ -73,6 +75,7 @@ class Derivative:
     kinks: tuple[graph.Origin, ...]
     curved: bool
     whole: bool = True
+    once: str | None = None
     gradient: weakref.ref[Tensor] | None = None
 
     def of(self, tensor: Tensor) -> bool:
@@ -89,8 +92,10 @@ class Trace:
         recorded: whether it had a graph then.
         marks: what flowed into it.
         added: those marks that were only ever added, so that the gradient does not feel them at all.
-        era: how many times parameters had been stepped when it was made.
-        depth: how many eras its graph reaches back.
+        era: how many times a walk had been followed by new computations when it was made.
+        oldest: the era at which its graph begins.
+        crossed: where tensors of earlier eras came in.
+        expanded: whether an axis was added.
         nonfinite: the mark of the NaN or infinity in it.
         lost: the mark of a difference that has lost its digits.
         spread: the mark of a broadcast to all pairs, as long as the pairs are there.
@@ -104,7 +109,9 @@ class Trace:
     added: Marks = NONE
     derivative: Derivative | None = None
     era: int = 0
-    depth: int = 0
+    oldest: int = 0
+    crossed: frozenset[Place] = frozenset()
+    expanded: bool = False
     nonfinite: Mark | None = None
     lost: Mark | None = None
     spread: Mark | None = None
@@ -158,11 +165,31 @@ class Writing:
     place: Place
 
 
+class Guard:
+    """Stands around every look at the code that is watched: an error of the analysis is noted, and the code goes on."""
+
+    def __init__(self, diagnosis: Diagnosis) -> None:
+        self.diagnosis = diagnosis
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> bool:
+        if isinstance(error, Exception):
+            self.note(error)
+        return isinstance(error, Exception)
+
+    def note(self, error: Exception) -> None:
+        """Keep the traceback, to be reported."""
+        self.diagnosis.failures.append("".join(traceback.format_exception(error)))
+
+
 class Memory:
     """Everything that a watch remembers."""
 
     def __init__(self, diagnosis: Diagnosis) -> None:
         self.diagnosis = diagnosis
+        self.guard = Guard(diagnosis)
         self.traces: WeakIdKeyDictionary = WeakIdKeyDictionary()
         self.marks: dict[tuple[str, Place], Mark] = {}
         self.numbers: dict[Place, Marks] = {}
@@ -171,6 +198,7 @@ class Memory:
         self.optimised: WeakIdKeyDictionary = WeakIdKeyDictionary()
         self.unfilled: dict[int, Tensor] = {}
         self.differentiated: Marks = NONE
+        self.copied: list[Mark] = []
         self.writings: deque[Writing] = deque(maxlen=10_000)
         self.switched_off: Place | None = None
         self.before: Place | None = None
@@ -179,6 +207,7 @@ class Memory:
         self.patched: WeakIdKeyDictionary = WeakIdKeyDictionary()
         self.files: set[str] = set()
         self.era = 0
+        self.walked = False
         self.stepping = 0
 
     def trace(self, tensor: Tensor) -> Trace:
@@ -188,7 +217,7 @@ class Memory:
         found = self.traces.get(tensor, BLANK)
         return found if found.recorded == tensor.requires_grad else BLANK
 
-    def mark(self, code: str, place: Place, name: str, upstream: Iterable[Tensor] = (), **about: Any) -> Mark:
+    def marked(self, code: str, place: Place, name: str, upstream: Iterable[Tensor] = (), **about: Any) -> Mark:
         """The mark of this cause at this place, with the upstream of all times."""
         made = self.marks.get((code, place))
         if made is None:

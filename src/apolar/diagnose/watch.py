@@ -10,9 +10,10 @@ import re
 import sys
 import warnings
 import weakref
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from types import FrameType
 from typing import Any
 
 import torch
@@ -24,7 +25,7 @@ from apolar.diagnose import accumulation, graph, messages, missing, nonfinite, o
 from apolar.diagnose.finding import Diagnosis
 from apolar.diagnose.hooks import hooked
 from apolar.diagnose.marking import trace_of
-from apolar.diagnose.numberflow import anchor_is_implicit, flowing
+from apolar.diagnose.numberflow import anchor_is_constructor, anchor_is_implicit, flowing
 from apolar.diagnose.operations import (
     COPYING,
     IN_PLACE,
@@ -33,9 +34,12 @@ from apolar.diagnose.operations import (
     WRONG_IN_FORWARD,
 )
 from apolar.diagnose.places import Place, here, place_of, place_of_error, user_frame
-from apolar.diagnose.request import SIGNATURES, Request, request
+from apolar.diagnose.request import SIGNATURES, Request, is_direct, request
 from apolar.diagnose.traces import NONE, Call, Derivative, LeafState, Memory, Trace, Writing, identity
 from apolar.language import Language
+
+Look = Generator[None, Any, None]
+"""What is done before and after a call: it is resumed with the result, or with the error."""
 
 PLAIN = {Tensor, nn.Parameter, nn.Buffer}
 """Other classes of tensors answer for themselves and are not looked at."""
@@ -79,11 +83,13 @@ def watching(memory: Memory) -> Iterator[None]:
             with Watch(memory):
                 yield
         except Exception as error:
-            if memory.diagnosis.healthy:
-                messages.report(memory, error, place_of_error(error.__traceback__))
+            with memory.guard:
+                if not memory.diagnosis.findings:
+                    messages.report(memory, error, place_of_error(error.__traceback__))
             raise
         finally:
-            missing.never_filled(memory)
+            with memory.guard:
+                missing.never_filled(memory)
 
 
 class Watch(TorchFunctionMode):
@@ -95,80 +101,104 @@ class Watch(TorchFunctionMode):
         self.walks = 0
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Call the function, with a look before and a look after it, neither of which can disturb the call."""
         kwargs = kwargs or {}
+        look = _blind()
+        with self.memory.guard:
+            look = self._look(func, types, args, kwargs, sys._getframe(1))
+        self._advance(look.__next__)
+        try:
+            result = func(*args, **kwargs)
+        except BaseException as error:
+            self._advance(look.throw, error)
+            raise
+        self._advance(look.send, result)
+        return result
+
+    def _advance(self, step: Any, *given: Any) -> None:
+        try:
+            step(*given)
+        except StopIteration:
+            pass
+        except Exception as error:
+            if not any(error is known for known in given):
+                self.memory.guard.note(error)
+
+    def _look(self, func: Any, types: Any, args: Any, kwargs: Any, caller: FrameType) -> Look:
+        """The look that a call deserves."""
         name = getattr(func, "__name__", "")
         if name in {"__get__", "__set__"}:
-            return self._attribute(func, func.__self__.__name__, name, args)
+            return self._attribute(func.__self__.__name__, name, args, caller)
         if not set(types) <= PLAIN:
-            return func(*args, **kwargs)
+            return _blind()
         if torch._C._are_functorch_transforms_active():
-            self._forward_mode(func, name, args, kwargs)
-            return func(*args, **kwargs)
+            return self._forward_mode(name, args, kwargs)
         if self.memory.stepping and not torch.is_grad_enabled():
-            return self._update(func, name, args, kwargs)
+            return self._update(name, args)
         if func in SIGNATURES:
-            return self._walk(func, args, kwargs)
+            return self._walk(func, args, kwargs, caller)
         if name in NUMBERS:
-            return self._number(func, name, args, kwargs)
+            return self._number(name, args)
         if name == "requires_grad_":
-            return self._patched(func, name, args, kwargs)
-        return self._operation(func, name, args, kwargs)
+            return self._patched(name, args)
+        return self._operation(name, args, kwargs)
 
     # ------------------------------------------------------------------------------------------------------- attributes
 
-    def _attribute(self, func: Any, attribute: str, access: str, args: Any) -> Any:
+    def _attribute(self, attribute: str, access: str, args: Any, caller: FrameType) -> Look:
         if access == "__get__":
             if attribute == "grad":
-                return self._read(func, args[0])
+                return self._read(args[0], caller)
             if attribute in VIEWS:
-                return self._operation(func, attribute, args, {})
+                return self._operation(attribute, args, {})
         elif attribute == "requires_grad":
-            return self._patched(func, attribute, args, {})
+            return self._patched(attribute, args)
         elif attribute == "data":
             accumulation.stepped(self.memory, [args[0]])
-        return func(*args)
+        return _blind()
 
-    def _read(self, func: Any, tensor: Tensor) -> Any:
+    def _read(self, tensor: Tensor, caller: FrameType) -> Look:
         """``.grad`` as the user asks for it; PyTorch's own questions do not count."""
-        found = func(tensor)
+        found = yield
         memory = self.memory
-        frame = sys._getframe(3)
-        if user_frame(frame) is not frame or not self.walks:
-            return found
+        if user_frame(caller) is not caller or not self.walks:
+            return
         if found is None:
             if tensor.grad_fn is not None and not tensor.retains_grad:
-                missing.not_a_leaf(memory, tensor, place_of(frame))
+                missing.not_a_leaf(memory, tensor, place_of(caller))
             elif tensor.requires_grad:
                 memory.unfilled[id(tensor)] = tensor
             elif not isinstance(tensor, nn.Parameter):
-                memory.report("nothing-requires-grad", place_of(frame), what="x")
-            return found
+                memory.report("nothing-requires-grad", place_of(caller), what="x")
+            return
         accumulation.read(memory, tensor)
         state: LeafState | None = memory.leaves.get(tensor)
         if state is not None and not state.create_graph and not isinstance(tensor, nn.Parameter):
-            made = memory.mark("create-graph-missing", state.place, "backward", [tensor])
+            made = memory.marked("create-graph-missing", state.place, "backward", [tensor])
             derivative = Derivative(1, frozenset({identity(tensor)}), {}, (), True)
             memory.traces[found] = Trace("grad", state.place, marks=frozenset({made}), derivative=derivative)
-        return found
 
-    def _patched(self, func: Any, name: str, args: Any, kwargs: Any) -> Any:
+    def _patched(self, name: str, args: Any) -> Look:
         """requires_grad is switched on for a tensor that may have a history."""
         tensor = args[0]
         before = self.memory.traces.get(tensor)
         fresh = not tensor.requires_grad
-        result = func(*args, **kwargs)
+        try:
+            yield
+        except RuntimeError as error:
+            messages.report(self.memory, error, here(), str(tensor.dtype))
+            raise
         if fresh and tensor.requires_grad and before is not None:
             self.memory.patched[tensor] = replace(before, name=name, place=here(), recorded=True)
-        return result
 
     # ---------------------------------------------------------------------------------------------------------- numbers
 
-    def _number(self, func: Any, name: str, args: Any, kwargs: Any) -> Any:
+    def _number(self, name: str, args: Any) -> Look:
         """A tensor becomes a number, a list or an array, and what flowed into it goes on unseen."""
         memory = self.memory
         source = args[0]
         try:
-            value = func(*args, **kwargs)
+            value = yield
         except RuntimeError as error:
             messages.report(memory, error, here(), name)
             raise
@@ -176,8 +206,11 @@ class Watch(TorchFunctionMode):
         code = NUMBERS[name]
         if source.requires_grad or (marks and code == "numpy"):
             place = here()
+            if anchor_is_constructor(place):
+                memory.copied.append(memory.marked("tensor-copy", place, "Tensor", memory.sources([source])))
+                return
             implicit = name == "__float__" and anchor_is_implicit(place)
-            made = memory.mark(code, place, name, memory.sources([source]), implicit=implicit)
+            made = memory.marked(code, place, name, memory.sources([source]), implicit=implicit)
             marks = frozenset({made})
         if marks:
             place = here()
@@ -186,31 +219,30 @@ class Watch(TorchFunctionMode):
             for number in tree_leaves(value) if code == "item" else ():
                 if isinstance(number, float) and round(number, 3) != number:
                     memory.values[number] = marks
-        return value
 
     # ------------------------------------------------------------------------------------------------------- operations
 
-    def _operation(self, func: Any, name: str, args: Any, kwargs: Any) -> Any:
+    def _operation(self, name: str, args: Any, kwargs: Any) -> Look:
         memory = self.memory
-        inputs = _tensors((args, kwargs))
+        inputs = _answering((args, kwargs))
         known = {t.grad_fn for t in inputs if t.grad_fn is not None}
         traces = [memory.trace(t) for t in inputs]
         try:
-            result = func(*args, **kwargs)
+            result = yield
         except RuntimeError as error:
             messages.report(memory, error, here(), name, tuple(inputs[0].shape) if inputs else "?")
             raise
         writes = bool(inputs) and _writes(name)
-        outputs = _tensors(args[:1]) if writes else _tensors(result)
-        if not outputs:
-            return result
+        outputs = _answering(args[:1] if writes else result)
         frame = user_frame()
         if frame is None:
-            return result
+            return
         place = place_of(frame)
         memory.files.add(frame.f_code.co_filename)
         if writes:
-            self._wrote(outputs, name, place)
+            self._wrote(_tensors(args[:1]), name, place)
+        if not outputs:
+            return
         call = Call(name, args, inputs, traces, outputs, place)
         trace = trace_of(memory, call, flowing(memory, (args, kwargs), place, frame))
         made = graph.Origin(place, name, 0, trace.nonfinite)
@@ -224,27 +256,26 @@ class Watch(TorchFunctionMode):
                 memory.traces[output] = trace
                 if writes and output._base is not None:
                     memory.traces[output._base] = trace
-        return result
 
-    def _update(self, func: Any, name: str, args: Any, kwargs: Any) -> Any:
+    def _update(self, name: str, args: Any) -> Look:
         """A call inside of an optimiser's step: only what it writes counts."""
-        result = func(*args, **kwargs)
+        yield
         if _writes(name):
             self._wrote(_tensors(args[:1]), name, here())
-        return result
 
-    def _wrote(self, outputs: list[Tensor], name: str, place: Place) -> None:
+    def _wrote(self, written: list[Tensor], name: str, place: Place) -> None:
         memory = self.memory
-        for tensor in outputs:
+        for tensor in written:
             shape = tuple(tensor.shape)
             memory.writings.append(Writing(weakref.ref(tensor), shape, tensor._version, name, place))
             alias = memory.traces[tensor].alias if tensor in memory.traces else None
-            leaf = alias() if alias is not None else tensor
+            leaf = alias() if alias is not None else tensor if tensor._base is None else tensor._base
             if leaf is not None and leaf.is_leaf and leaf.requires_grad and not memory.stepping:
                 accumulation.stepped(memory, [leaf])
 
-    def _forward_mode(self, func: Any, name: str, args: Any, kwargs: Any) -> None:
+    def _forward_mode(self, name: str, args: Any, kwargs: Any) -> Look:
         """Nested forward mode through a function that PyTorch differentiates wrongly there."""
+        yield
         wrong_from = WRONG_IN_FORWARD.get(name)
         if wrong_from is None or (name == "batch_norm" and not (kwargs.get("training") or args[5:6] == (True,))):
             return
@@ -254,12 +285,11 @@ class Watch(TorchFunctionMode):
 
     # ------------------------------------------------------------------------------------------------------------ walks
 
-    def _walk(self, func: Any, args: Any, kwargs: Any) -> Any:
+    def _walk(self, func: Any, args: Any, kwargs: Any, caller: FrameType) -> Look:
         """A gradient is asked for."""
-        direct = user_frame(caller := sys._getframe(2)) is caller
-        asked = request(self.memory, here(), func, args, kwargs, direct)
+        asked = request(self.memory, here(), func, args, kwargs, is_direct(caller))
         if asked is None:
-            return func(*args, **kwargs)
+            return
         if asked.accumulates:
             accumulation.before_backward(asked)
         missing.only_patched(asked)
@@ -267,14 +297,13 @@ class Watch(TorchFunctionMode):
             orders.look_before(asked)
         try:
             with nonfinite.watched(asked) as births:
-                result = func(*args, **kwargs)
+                result = yield
         except (RuntimeError, NotImplementedError) as error:
             self._failed(asked, error)
             raise
         self.walks += 1
         gradients = [x.grad for x in asked.asked] if asked.accumulates else list(result)
         self._finished(asked, gradients, births)
-        return result
 
     def _failed(self, asked: Request, error: BaseException) -> None:
         code = messages.code_of(error)
@@ -301,18 +330,23 @@ class Watch(TorchFunctionMode):
             nonfinite.explain(asked, births)
         if asked.accumulates:
             accumulation.after_backward(asked)
-            memory.era += not asked.create_graph
+            memory.walked = not asked.create_graph
             return
         derivative = orders.derivative_of(asked)
         for x, gradient in zip(asked.asked, gradients):
             if gradient is not None:
                 marks = NONE
                 if not (asked.create_graph or isinstance(x, nn.Parameter) or orders.is_zero(gradient)):
-                    marks = frozenset({memory.mark("create-graph-missing", asked.place, "grad", [x])})
+                    marks = frozenset({memory.marked("create-graph-missing", asked.place, "grad", [x])})
                 about = replace(derivative, gradient=weakref.ref(gradient))
                 memory.traces[gradient] = Trace(
                     "grad", asked.place, gradient.requires_grad, marks, NONE, about, memory.era
                 )
+
+
+def _blind() -> Look:
+    """No look at all."""
+    yield
 
 
 def _tensors(tree: Any) -> list[Tensor]:
@@ -324,6 +358,18 @@ def _tensors(tree: Any) -> list[Tensor]:
     elif not isinstance(tree, (tuple, list)):
         return []
     return [tensor for branch in tree for tensor in _tensors(branch)]
+
+
+def _answering(tree: Any) -> list[Tensor]:
+    """The tensors of a nest that tell their history; a view made under no_grad does not once its memory was written."""
+    return [tensor for tensor in _tensors(tree) if not tensor._is_view() or _answers(tensor)]
+
+
+def _answers(view: Tensor) -> bool:
+    try:
+        return bool(view.grad_fn) or True
+    except RuntimeError:
+        return False
 
 
 def _writes(name: str) -> bool:

@@ -1,0 +1,6 @@
+import torch
+
+params = torch.randn(6, requires_grad=True)
+loss = (params**3).sum()
+w = params.view(2, 3)
+(dw,) = torch.autograd.grad(loss, w)  # <- here

@@ -1,0 +1,4 @@
+import torch
+
+t = torch.arange(0, 5)
+t.requires_grad_()  # <- here
