@@ -53,8 +53,9 @@ def components(output: Node, inputs: Sequence[Node], order: int) -> dict[Node, d
         results = push(replay, points, seeds, list(wanted.values()))
     found: dict[Node, dict[Orders, Component]] = {}
     for k, node in enumerate(moving):
+        formulas = _formulas(node, list(wanted), inputs)
         found[node] = {
-            orders: Component(_name(node.name, orders, inputs), _formula(node, orders, inputs), results[i][k].detach())
+            orders: Component(_name(node.name, orders, inputs), formulas[orders], results[i][k].detach())
             for i, orders in enumerate(wanted)
         }
     return found
@@ -73,27 +74,36 @@ def _monomial(symbols: Sequence[Operator], orders: Orders) -> Operator:
     return math.prod((s**n for s, n in zip(symbols, orders) if n), start=symbols[0].coordinates.one)
 
 
-def _formula(node: Node, orders: Orders, inputs: Sequence[Node]) -> Formula | None:
-    """The chain rule for one operation, in the derivatives of its operands."""
+def _formulas(node: Node, wanted: Sequence[Orders], inputs: Sequence[Node]) -> dict[Orders, Formula | None]:
+    """The chain rule for one operation, in the derivatives of its operands; lower orders come first."""
     operation = Operation(node)
     if operation.expression is None:
-        return None
+        return dict.fromkeys(wanted)
     variables = sympy.symbols([f"t{k}" for k in range(len(inputs))], real=True)
-    inside = {s: sympy.Function(s.name, real=True)(*variables) for s in operation.symbols}
-    moved = {inside[s]: s for s in operation.symbols}
-    expression = operation.expression.xreplace(inside)
-    for variable, times in zip(variables, orders):
-        for _ in range(times):
-            expression = sympy.expand(sympy.diff(expression, variable))
-    names = dict(operation.names)
-    known: dict[sympy.Expr, sympy.Expr] = {}
-    for derivative in expression.atoms(sympy.Derivative):
-        counts = dict(derivative.variable_count)
-        symbol = moved[derivative.expr]
-        operand = node.operands[operation.symbols.index(symbol)]
-        known[derivative] = _inner(operand, tuple(int(counts.get(t, 0)) for t in variables), inputs, names)
-    found = expression.xreplace(known).xreplace(moved)
-    return written(found, names) if found.count_ops() <= LONGEST else None
+    first = [node.operands.index(operand) for operand in node.operands]
+    inside = {
+        s: sympy.Function(operation.symbols[k].name, real=True)(*variables) for s, k in zip(operation.symbols, first)
+    }
+    outside = {function: symbol for symbol, function in inside.items()}
+    derivatives: dict[Orders, sympy.Expr | None] = {(0,) * len(inputs): operation.expression.xreplace(inside)}
+    formulas: dict[Orders, Formula | None] = {}
+    for orders in wanted:
+        k = next(k for k, n in enumerate(orders) if n)
+        lower = derivatives[(*orders[:k], orders[k] - 1, *orders[k + 1 :])]
+        derivatives[orders] = formulas[orders] = None
+        if lower is None:
+            continue
+        expression = sympy.expand(sympy.diff(lower, variables[k]))
+        names = dict(operation.names)
+        known: dict[sympy.Expr, sympy.Expr] = {}
+        for derivative in expression.atoms(sympy.Derivative):
+            counts = dict(derivative.variable_count)
+            operand = node.operands[operation.symbols.index(outside[derivative.expr])]
+            known[derivative] = _inner(operand, tuple(int(counts.get(t, 0)) for t in variables), inputs, names)
+        found = expression.xreplace(known).xreplace(outside)
+        if found.count_ops() <= LONGEST:
+            derivatives[orders], formulas[orders] = expression, written(found, names)
+    return formulas
 
 
 def _inner(operand: Node, orders: Orders, inputs: Sequence[Node], names: dict[sympy.Symbol, Formula]) -> sympy.Expr:

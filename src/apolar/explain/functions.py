@@ -137,6 +137,42 @@ class relu(Named):
         return sympy.Max(0, self.args[0].doit(**hints))
 
 
+class Comparison(sympy.Function):
+    """1 where it holds, and 0 elsewhere."""
+
+    nargs = (2,)
+    sign: tuple[str, str]
+    relation: type[sympy.Rel]
+
+    def fdiff(self, argindex: int = 1) -> sympy.Expr:
+        return sympy.S.Zero
+
+    def doit(self, **hints: Any) -> sympy.Expr:
+        return sympy.Piecewise((1, self.relation(*(a.doit(**hints) for a in self.args))), (0, True))
+
+    def _sympystr(self, printer: Any) -> str:
+        a, b = map(printer._print, self.args)
+        return f"[{a} {self.sign[0]} {b}]"
+
+    def _latex(self, printer: Any, exp: str | None = None) -> str:
+        a, b = map(printer._print, self.args)
+        return rf"\left[{a} {self.sign[1]} {b}\right]"
+
+
+COMPARISONS = {
+    name: type(name, (Comparison,), {"sign": sign, "relation": relation})
+    for name, sign, relation in (
+        ("gt", (">", ">"), sympy.Gt),
+        ("ge", ("≥", r"\ge"), sympy.Ge),
+        ("lt", ("<", "<"), sympy.Lt),
+        ("le", ("≤", r"\le"), sympy.Le),
+        ("eq", ("==", "="), sympy.Eq),
+        ("ne", ("≠", r"\ne"), sympy.Ne),
+    )
+}
+"""torch's name ↦ how it is written."""
+
+
 class larger(sympy.Function):
     """The larger of two numbers."""
 

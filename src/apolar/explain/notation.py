@@ -22,8 +22,8 @@ from torch import Tensor
 from apolar.operators import SUPERSCRIPTS
 
 DECIMALS = 6
-ENTRIES = 4
-"""Along one axis of a value; longer axes are abbreviated."""
+ENTRIES = {1: 4, 2: 4, 3: 3}
+"""So many entries stand along each axis of a value with so many axes, and 2 where there are more; others are left out."""
 
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
@@ -46,6 +46,7 @@ def named(text: str, index: int | None = None) -> Formula:
     (Formula(plain='theta₁', latex='\\\\theta_{1}'), Formula(plain='v₁₂', latex='v_{12}'))
     """
     stem = text.rstrip("0123456789")
+    stem = text if stem.endswith("_") else stem
     digits = text[len(stem) :] if index is None else str(index)
     if not stem or (index is not None and stem != text):
         stem, digits = text, ""
@@ -97,30 +98,34 @@ def quantity(value: float) -> Formula:
 
 
 def array(value: Tensor) -> Formula:
-    """A number, or a bracket of numbers; of more than four along an axis the first and the last ones."""
+    """A number, or a bracket of numbers; along a long axis only the first and the last ones."""
+    return _array(value, ENTRIES.get(value.ndim, 2))
+
+
+def _array(value: Tensor, most: int) -> Formula:
     if value.ndim == 0:
         return quantity(float(value))
-    entries = _ends([array(entry) for entry in value[_few(len(value))]], len(value), Formula("…", r"\cdots"))
+    entries = _ends([_array(entry, most) for entry in value[_few(len(value), most)]], len(value), r"\cdots", most)
     plain = f"[{', '.join(entry.plain for entry in entries)}]"
     if value.ndim == 2:
-        rows = [Formula("", _row(row)) for row in value[_few(len(value))]]
-        inside = r" \\ ".join(row.latex for row in _ends(rows, len(value), Formula("", r"\vdots")))
+        rows = [Formula("", _row(row, most)) for row in value[_few(len(value), most)]]
+        inside = r" \\ ".join(row.latex for row in _ends(rows, len(value), r"\vdots", most))
     else:
         inside = " & ".join(entry.latex for entry in entries)
     return Formula(plain, rf"\left[ \begin{{matrix}} {inside} \end{{matrix}} \right]")
 
 
-def _few(length: int) -> list[int]:
-    return list(range(length)) if length <= ENTRIES else [0, 1, length - 1]
+def _few(length: int, most: int) -> list[int]:
+    return list(range(length)) if length <= most else [*range(most - 2 or 1), length - 1]
 
 
-def _ends(parts: list[Formula], length: int, dots: Formula) -> list[Formula]:
-    return parts if length <= ENTRIES else [*parts[:-1], dots, parts[-1]]
+def _ends(parts: list[Formula], length: int, dots: str, most: int) -> list[Formula]:
+    return parts if length <= most else [*parts[:-1], Formula("…", dots), parts[-1]]
 
 
-def _row(row: Tensor) -> str:
-    entries = [array(entry) for entry in row[_few(len(row))]]
-    return " & ".join(entry.latex for entry in _ends(entries, len(row), Formula("…", r"\cdots")))
+def _row(row: Tensor, most: int) -> str:
+    entries = [_array(entry, most) for entry in row[_few(len(row), most)]]
+    return " & ".join(entry.latex for entry in _ends(entries, len(row), r"\cdots", most))
 
 
 def factor(value: Tensor) -> Formula:
@@ -146,7 +151,16 @@ def exact(value: Any) -> sympy.Expr:
 # ------------------------------------------------------------------------------------------------- formulas of numbers
 
 
-class _Plain(StrPrinter):
+class _PositiveFirst:
+    """A sum does not begin with a minus sign if it need not: y - x."""
+
+    def _as_ordered_terms(self, expression: sympy.Expr, order: Any = None) -> list[sympy.Expr]:
+        terms = list(super()._as_ordered_terms(expression, order=order))  # type: ignore[misc]
+        positive = next((k for k, term in enumerate(terms) if not term.could_extract_minus_sign()), 0)
+        return [terms[positive], *terms[:positive], *terms[positive + 1 :]]
+
+
+class _Plain(_PositiveFirst, StrPrinter):
     """x², 2·x, sin(v₁)."""
 
     def __init__(self, names: Mapping[sympy.Symbol, Formula]) -> None:
@@ -198,6 +212,13 @@ class _Plain(StrPrinter):
     def _print_Min(self, smallest: sympy.Min) -> str:
         return f"min({', '.join(map(self._print, smallest.args))})"
 
+    def _print_loggamma(self, found: sympy.loggamma) -> str:
+        return f"lgamma({self._print(found.args[0])})"
+
+    def _print_polygamma(self, found: sympy.polygamma) -> str:
+        order, u = found.args
+        return f"digamma({self._print(u)})" if order == 0 else f"polygamma({self._print(order)}, {self._print(u)})"
+
     def _print_Heaviside(self, step: sympy.Heaviside) -> str:
         return f"H({self._print(step.args[0])})"
 
@@ -206,7 +227,7 @@ class _Plain(StrPrinter):
         return f"({self._print(there)} if {self._print(condition)} else {self._print(elsewhere)})"
 
 
-class _Latex(LatexPrinter):
+class _Latex(_PositiveFirst, LatexPrinter):
     def _print_Float(self, value: sympy.Float) -> str:
         mantissa, e, exponent = f"{float(value):.15g}".partition("e")
         return rf"{mantissa} \cdot 10^{{{int(exponent)}}}" if e else mantissa
@@ -304,6 +325,19 @@ class Term:
     def exp(self) -> Term:
         """e to this power."""
         return Term(f"exp({self.plain})", rf"\exp\left({self.latex}\right)")
+
+    def reshape(self, shape: Any) -> Term:
+        """The same entries in another shape."""
+        return Term.of(applied("reshape", [Term.of(self).formula(), Formula(str(tuple(shape)), str(tuple(shape)))]))
+
+    def inverse(self) -> Term:
+        """The inverse matrix."""
+        a = self._inside(ATOM)
+        return Term(f"{a.plain}⁻¹", rf"{{{a.latex}}}^{{-1}}")
+
+    def __neg__(self) -> Term:
+        a = self._inside(PRODUCT)
+        return Term(f"-{a.plain}", f"-{a.latex}", SUM)
 
     def sum(self, *axes: Any, keepdim: bool = False) -> Term:
         """The sum of the entries."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+import mpmath
 import sympy
 import torch
 from sympy.functions.elementary.hyperbolic import HyperbolicFunction
 from torch import Tensor
 
 from apolar.explain.explanation import By, Symbolic
+from apolar.explain.functions import absolute, sign
 from apolar.explain.local import Operation
 from apolar.explain.notation import written
 from apolar.explain.tape import Node, ancestors
@@ -75,8 +77,9 @@ def derivatives(
 
 
 def _derivative(expression: sympy.Expr, symbol: sympy.Symbol) -> sympy.Expr:
-    """Away from kinks, where the derivative of a step is 0."""
-    return sympy.diff(expression, symbol).replace(sympy.DiracDelta, lambda *_: sympy.S.Zero)
+    """Away from kinks, where the derivative of a step is 0; SymPy's |u| and sign u may be of complex numbers."""
+    real = expression.replace(sympy.Abs, absolute).replace(sympy.sign, sign)
+    return sympy.diff(real, symbol).doit().replace(sympy.DiracDelta, lambda *_: sympy.S.Zero)
 
 
 def _simple(expression: sympy.Expr) -> sympy.Expr | None:
@@ -99,9 +102,9 @@ def _agrees(formula: sympy.Expr, symbols: Mapping[str, sympy.Symbol], inputs: Se
     precision = math.sqrt(torch.finfo(wanted.dtype).eps)
     for point, value in zip(points, values):
         try:
-            number = complex(formula.xreplace(point).evalf(20))
+            number = mpmath.mpmathify(formula.xreplace(point).evalf(20))
         except (TypeError, ValueError, AttributeError, ZeroDivisionError, OverflowError):
             return False
-        if not abs(number - value) <= precision * max(1.0, abs(value)):
+        if not (math.isfinite(value) and abs(number - value) <= precision * max(1.0, abs(value))):
             return False
     return True

@@ -166,7 +166,7 @@ MOVING = (
     "reshape", "view", "flatten", "ravel", "unflatten", "T", "mT", "H", "mH", "t", "transpose", "swapaxes", "permute",
     "movedim", "squeeze", "unsqueeze", "getitem", "select", "narrow", "unbind", "split", "chunk", "tensor_split", "cat",
     "concat", "concatenate", "stack", "hstack", "vstack", "dstack", "flip", "roll", "rot90", "diag", "diagonal", "tril",
-    "triu", "index_select", "gather", "take", "masked_select", "contiguous", "to", "double", "float", "pad",
+    "triu", "index_select", "gather", "take", "masked_select", "contiguous", "pad",
     "index_put", "masked_fill", "scatter",
 )  # fmt: skip
 """What puts entries into other places, and changes none."""
