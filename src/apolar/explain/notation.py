@@ -128,6 +128,14 @@ def _row(row: Tensor, most: int) -> str:
     return " & ".join(entry.latex for entry in _ends(entries, len(row), r"\cdots", most))
 
 
+def _power_base(value: Tensor) -> Formula:
+    """A value as it stands below an exponent: one with a power of ten in parentheses too."""
+    written = factor(value)
+    if "e" in written.plain and not written.plain.startswith("("):
+        return Formula(f"({written.plain})", rf"\left({written.latex}\right)")
+    return written
+
+
 def factor(value: Tensor) -> Formula:
     """A value as it stands in a product: a negative number in parentheses."""
     written = array(value)
@@ -236,15 +244,22 @@ class _Latex(_PositiveFirst, LatexPrinter):
 def written(expression: sympy.Expr, names: Mapping[sympy.Symbol, Formula], times: str = "") -> Formula:
     """An expression with its symbols under their names; ``times`` is SymPy's word for the sign of a product in LaTeX."""
     latex = _Latex({"symbol_names": {s: name.latex for s, name in names.items()}, "mul_symbol": times or None})
+    decimal = {r: sympy.Float(r) for r in expression.atoms(sympy.Rational) if _is_decimal(r)}
+    expression = expression.xreplace(decimal)
     return Formula(_Plain(names).doprint(expression), latex.doprint(expression))
 
 
+def _is_decimal(fraction: sympy.Rational) -> bool:
+    """Whether it reads better as 0.1 than as 1/10: halves, quarters and thirds do not."""
+    return bool(fraction.q >= 5 and 10**DECIMALS % fraction.q == 0)
+
+
 def in_numbers(expression: sympy.Expr, values: Mapping[sympy.Symbol, Tensor]) -> Formula:
-    """An expression in which numbers stand for its symbols; around a negative one, no second parentheses."""
-    formula = written(expression, {symbol: factor(value) for symbol, value in values.items()}, "dot")
-    latex = re.sub(r"\\left\(\\left\((\{-[^()]*)\\right\)\s*\\right\)", r"\\left(\1\\right)", formula.latex)
+    """An expression in which numbers stand for its symbols; around one in parentheses, no second ones."""
+    formula = written(expression, {symbol: _power_base(value) for symbol, value in values.items()}, "dot")
+    latex = re.sub(r"\\left\(\\left\(([^()]*)\\right\)\s*\\right\)", r"\\left(\1\\right)", formula.latex)
     return Formula(
-        re.sub(r"\(\((-[^()]*)\)\)", r"(\1)", formula.plain),
+        re.sub(r"\(\(([^()]*)\)\)", r"(\1)", formula.plain),
         re.sub(r"\{\\left\((\{-[^()]*)\\right\)\}(?!\^)", r"{\1}", latex),
     )
 
@@ -333,7 +348,7 @@ class Term:
     def inverse(self) -> Term:
         """The inverse matrix."""
         a = self._inside(ATOM)
-        return Term(f"{a.plain}⁻¹", rf"{{{a.latex}}}^{{-1}}")
+        return Term(f"{a.plain}⁻¹", rf"{{{a.latex}}}^{{-1}}", PRODUCT)
 
     def __neg__(self) -> Term:
         a = self._inside(PRODUCT)
