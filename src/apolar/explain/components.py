@@ -79,43 +79,36 @@ def _formulas(node: Node, wanted: Sequence[Orders], inputs: Sequence[Node]) -> d
     operation = Operation(node)
     if operation.expression is None:
         return dict.fromkeys(wanted)
-    variables = sympy.symbols([f"t{k}" for k in range(len(inputs))], real=True)
-    first = [node.operands.index(operand) for operand in node.operands]
-    inside = {
-        s: sympy.Function(operation.symbols[k].name, real=True)(*variables) for s, k in zip(operation.symbols, first)
+    first = [operation.symbols[node.operands.index(operand)] for operand in node.operands]
+    stands: dict[sympy.Symbol, tuple[Node, Orders]] = {s: (x, (0,) * len(inputs)) for s, x in zip(first, node.operands)}
+    names = dict(operation.names)
+
+    def moved(symbol: sympy.Symbol, k: int) -> sympy.Expr:
+        """The derivative of what a symbol stands for: another symbol; a number for an input or a constant."""
+        operand, orders = stands[symbol]
+        if operand in inputs:
+            return sympy.Integer(int(operand is inputs[k]))
+        if not operand.active or operand.kind == "parameter":
+            return sympy.S.Zero
+        orders = _raised(orders, k, 1)
+        name = _name(operand.name, orders, inputs)
+        symbol = sympy.Symbol(f"w{sum(orders)} {name.plain}", real=True)
+        stands[symbol], names[symbol] = (operand, orders), name
+        return symbol
+
+    derivatives: dict[Orders, sympy.Expr | None] = {
+        (0,) * len(inputs): operation.expression.xreplace(dict(zip(operation.symbols, first)))
     }
-    outside = {function: symbol for symbol, function in inside.items()}
-    derivatives: dict[Orders, sympy.Expr | None] = {(0,) * len(inputs): operation.expression.xreplace(inside)}
-    formulas: dict[Orders, Formula | None] = {}
     for orders in wanted:
         k = next(k for k, n in enumerate(orders) if n)
-        lower = derivatives[(*orders[:k], orders[k] - 1, *orders[k + 1 :])]
-        derivatives[orders] = formulas[orders] = None
-        if lower is None:
-            continue
-        expression = sympy.expand(sympy.diff(lower, variables[k]))
-        names = dict(operation.names)
-        known: dict[sympy.Expr, sympy.Expr] = {}
-        for derivative in expression.atoms(sympy.Derivative):
-            counts = dict(derivative.variable_count)
-            operand = node.operands[operation.symbols.index(outside[derivative.expr])]
-            known[derivative] = _inner(operand, tuple(int(counts.get(t, 0)) for t in variables), inputs, names)
-        found = expression.xreplace(known).xreplace(outside)
-        if found.count_ops() <= LONGEST:
-            derivatives[orders], formulas[orders] = expression, written(found, names)
-    return formulas
+        lower = derivatives[_raised(orders, k, -1)]
+        found = lower and sympy.expand(sympy.Add(*(lower.diff(s) * moved(s, k) for s in lower.free_symbols)))
+        derivatives[orders] = None if found is None or found.count_ops() > LONGEST else found
+    return {n: None if found is None else written(found, names) for n, found in derivatives.items() if n in wanted}
 
 
-def _inner(operand: Node, orders: Orders, inputs: Sequence[Node], names: dict[sympy.Symbol, Formula]) -> sympy.Expr:
-    """The derivative of an operand: a symbol of its own; a number where the operand is an input or a constant."""
-    if operand in inputs:
-        return sympy.Integer(int(sum(orders) == 1 and orders[inputs.index(operand)] == 1))
-    if not operand.active or operand.kind == "parameter":
-        return sympy.S.Zero
-    name = _name(operand.name, orders, inputs)
-    symbol = sympy.Symbol(f"w{sum(orders)} {name.plain}", real=True)
-    names[symbol] = name
-    return symbol
+def _raised(orders: Orders, k: int, by: int) -> Orders:
+    return (*orders[:k], orders[k] + by, *orders[k + 1 :])
 
 
 def _name(name: Formula, orders: Orders, inputs: Sequence[Node]) -> Formula:

@@ -60,8 +60,8 @@ class Drawing:
 
 Block = Heading | Sentence | Equations | Drawing
 
-LONGEST_SUM = 6
-"""Of more contributions, the sum shows the first and the last ones; each has a line of its own above."""
+LONGEST_SUM = 12
+"""Of more contributions, or a third as many arrays, the sum shows the first and the last; each has its own line above."""
 
 KINDS = {"input": mark("input"), "parameter": mark("parameter"), "constant": mark("constant")}
 
@@ -232,7 +232,8 @@ def _adjoint(found: Adjoint, say: Say) -> Iterator[Equation]:
             )
             yield Equation(part, _chain(found.of, contribution), _joined(use, _note(contribution, say)))
         values = [factor(c.value) if k else array(c.value) for k, c in enumerate(found.contributions)]
-        yield Equation(name, (_added(parts), _added(values), array(found.gradient)))
+        most = LONGEST_SUM // 3 if found.gradient.ndim else LONGEST_SUM
+        yield Equation(name, (_added(parts, most), _added(values, most), array(found.gradient)))
 
 
 def _chain(of: Formula, contribution: Contribution) -> tuple[Formula, ...]:
@@ -261,9 +262,9 @@ def _part(name: Formula, k: int) -> Formula:
     return Formula(f"{name.plain}⁽{str(k).translate(SUPERSCRIPTS)}⁾", f"{{{name.latex}}}^{{({k})}}")
 
 
-def _added(parts: Sequence[Formula]) -> Formula:
-    if len(parts) > LONGEST_SUM:
-        parts = [*parts[: LONGEST_SUM - 2], Formula("…", r"\cdots"), parts[-1]]
+def _added(parts: Sequence[Formula], most: int) -> Formula:
+    if len(parts) > most:
+        parts = [*parts[: most - 2], Formula("…", r"\cdots"), parts[-1]]
     return Formula(" + ".join(part.plain for part in parts), " + ".join(part.latex for part in parts))
 
 

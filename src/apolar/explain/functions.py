@@ -177,25 +177,31 @@ class larger(sympy.Function):
     """The larger of two numbers."""
 
     nargs = (2,)
+    word, choice = "max", sympy.Max
 
     def fdiff(self, argindex: int = 1) -> sympy.Expr:
         a, b = self.args
         return half_step(a - b if argindex == 1 else b - a)
 
     def doit(self, **hints: Any) -> sympy.Expr:
-        return sympy.Max(*(a.doit(**hints) for a in self.args))
+        return self.choice(*(a.doit(**hints) for a in self.args))
 
     def _sympystr(self, printer: Any) -> str:
-        return f"max({', '.join(map(printer._print, self.args))})"
+        return f"{self.word}({', '.join(map(printer._print, self.args))})"
 
     def _latex(self, printer: Any, exp: str | None = None) -> str:
-        inside = rf"\max\left({', '.join(map(printer._print, self.args))}\right)"
+        inside = rf"\{self.word}\left({', '.join(map(printer._print, self.args))}\right)"
         return f"{inside}^{{{exp}}}" if exp else inside
 
 
-def smaller(a: Any, b: Any) -> sympy.Expr:
+class smaller(larger):
     """The smaller of two numbers."""
-    return -larger(-a, -b)
+
+    word, choice = "min", sympy.Min
+
+    def fdiff(self, argindex: int = 1) -> sympy.Expr:
+        a, b = self.args
+        return half_step(b - a if argindex == 1 else a - b)
 
 
 def clamp(u: Any, min: Any = None, max: Any = None) -> sympy.Expr:

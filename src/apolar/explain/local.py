@@ -155,8 +155,8 @@ def pulled_back(result: Tensor, operand: Tensor, upstream: Tensor, create_graph:
         (found,) = torch.autograd.grad(result, operand, upstream, create_graph=create_graph, materialize_grads=True)
     except RuntimeError as error:
         raise UnsupportedOperator(
-            f"PyTorch cannot differentiate an operation of the function as often as it is wanted: {error}. Ask for a lower "
-            "order, or write it in other operations."
+            f"PyTorch cannot differentiate the function as often as that ({str(error).rstrip('.')}): ask for a lower order, "
+            "or write it in other operations"
         ) from error
     return found
 

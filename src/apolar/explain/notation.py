@@ -257,11 +257,18 @@ def _is_decimal(fraction: sympy.Rational) -> bool:
 def in_numbers(expression: sympy.Expr, values: Mapping[sympy.Symbol, Tensor]) -> Formula:
     """An expression in which numbers stand for its symbols; around one in parentheses, no second ones."""
     formula = written(expression, {symbol: _power_base(value) for symbol, value in values.items()}, "dot")
-    latex = re.sub(r"\\left\(\\left\(([^()]*)\\right\)\s*\\right\)", r"\\left(\1\\right)", formula.latex)
+    latex = re.sub(LONELY.latex, r"\1\2", formula.latex)
     return Formula(
-        re.sub(r"\(\(([^()]*)\)\)", r"(\1)", formula.plain),
-        re.sub(r"\{\\left\((\{-[^()]*)\\right\)\}(?!\^)", r"{\1}", latex),
+        re.sub(LONELY.plain, r"\1\2", formula.plain),
+        re.sub(r"\{\\left\((\{-[^()]*\})\\right\)\}(?!\^)", r"{\1}", latex),
     )
+
+
+LONELY = Formula(
+    r"(^|[(|]|, )\((-?[\d.e+-]+|-inf)\)(?=[)|,]| [+-] |$)",
+    r"(^|\\left\(|\\left\||, |,)\\left\(([^()]*?)\\right\)(?=\s*\\right|,| [+-] |$)",
+)
+"""Numbers in parentheses that stand where they need none."""
 
 
 def parenthesized(expression: sympy.Expr, names: Mapping[sympy.Symbol, Formula]) -> Formula:

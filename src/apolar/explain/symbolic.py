@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Mapping, Sequence
 
 import mpmath
@@ -22,6 +23,9 @@ LONGEST, SIMPLIFIED = 100, 30
 
 SLOW = (sympy.erf, sympy.erfc, HyperbolicFunction, sympy.Abs, sympy.sign, sympy.Heaviside, sympy.Piecewise)
 """What SymPy takes seconds or minutes to simplify, with little gain."""
+
+PATIENCE = 2.0
+"""After so many seconds no further formula is derived."""
 
 ENTRIES = 3
 """So many entries of a vector are compared with the numbers."""
@@ -64,8 +68,9 @@ def derivatives(
     names = {symbols[node.label]: node.name for node in inputs}
     found: dict[By, sympy.Expr] = {(): expression}
     shown = []
+    end = time.monotonic() + PATIENCE
     for by, wanted in {(): value, **numbers}.items():
-        if by and (by[:-1] not in found or by[-1] not in symbols):
+        if time.monotonic() > end or (by and (by[:-1] not in found or by[-1] not in symbols)):
             continue
         formula = _simple(_derivative(found[by[:-1]], symbols[by[-1]])) if by else expression
         if formula is None or formula.has(sympy.Derivative, sympy.Subs):
