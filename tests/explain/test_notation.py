@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from latex2mathml.converter import convert
 
 from apolar.explain.notation import (
+    ENTRIES,
     Formula,
     Term,
     adjoint,
@@ -55,6 +56,11 @@ def test_special_numbers(value: float, text: str) -> None:
         (sympy.Abs(X) / Y, "|v₁|/y"),
         (2 * X / (Y + 1), "2·v₁/(y + 1)"),
         (X ** sympy.Rational(2, 3), "v₁^(2/3)"),
+        (Y - X, "y - v₁"),
+        (X - Y, "v₁ - y"),
+        (-X - Y, "-v₁ - y"),
+        (sympy.digamma(X), "digamma(v₁)"),
+        (sympy.loggamma(X) + sympy.polygamma(2, X), "lgamma(v₁) + polygamma(2, v₁)"),
     ],
 )
 def test_formulas_in_plain_text(expression: sympy.Expr, plain: str) -> None:
@@ -72,17 +78,24 @@ def test_negative_factors_have_parentheses_once() -> None:
 
 @pytest.mark.parametrize(
     "name, plain, latex",
-    [("x", "x", "x"), ("x12", "x₁₂", "x_{12}"), ("alpha", "alpha", r"\alpha"), ("speed", "speed", r"\mathrm{speed}")],
+    [
+        ("x", "x", "x"),
+        ("x12", "x₁₂", "x_{12}"),
+        ("alpha", "alpha", r"\alpha"),
+        ("speed", "speed", r"\mathrm{speed}"),
+        ("x_1", "x_1", r"\mathrm{x\_1}"),
+    ],
 )
 def test_names(name: str, plain: str, latex: str) -> None:
     assert named(name) == Formula(plain, latex)
     assert adjoint(named(name)).plain == plain[0] + "\u0304" + plain[1:]
 
 
-@pytest.mark.parametrize("shape", [(), (3,), (9,), (2, 2), (7, 9), (2, 3, 4), (0,)])
+@pytest.mark.parametrize("shape", [(), (3,), (9,), (2, 2), (7, 9), (2, 3, 4), (3, 3, 3, 3), (9,) * 4, (0,)])
 def test_arrays_are_abbreviated_and_valid(shape: tuple[int, ...]) -> None:
     formula = array(torch.arange(math.prod(shape), dtype=torch.float64).reshape(shape) / 7)
-    assert ("…" in formula.plain) == any(size > 4 for size in shape)
+    assert ("…" in formula.plain) == any(size > ENTRIES.get(len(shape), 2) for size in shape)
+    assert formula.plain.count(".") <= 27
     ET.fromstring(convert(formula.latex))
 
 

@@ -61,7 +61,40 @@ def test_layers() -> None:
 
 
 def test_what_has_no_entry_says_so() -> None:
-    _, output = _record(torch.linalg.det, [("x", torch.eye(2, dtype=torch.float64))])
+    _, output = _record(torch.matrix_exp, [("x", torch.eye(2, dtype=torch.float64))])
     operation = Operation(output)
     assert operation.words() == "the vector–Jacobian product of {function}"
-    assert str(operation.product(0)) == "Jᵀ(linalg_det)·v̄₁"
+    assert str(operation.product(0)) == "Jᵀ(matrix_exp)·v̄₁"
+
+
+A = torch.tensor([[3.0, 1.0], [-1.0, 2.0]], dtype=torch.float64)
+B = torch.tensor([0.5, -2.0], dtype=torch.float64)
+
+CLASSICAL = [
+    (torch.linalg.det, (A,), ["v̄₁·v₁·(x0⁻¹)ᵀ"]),
+    (torch.logdet, (A,), ["v̄₁·(x0⁻¹)ᵀ"]),
+    (lambda a: torch.linalg.slogdet(a).logabsdet, (A,), ["v̄₂·(x0⁻¹)ᵀ"]),
+    (torch.linalg.inv, (A,), ["-v₁ᵀ·v̄₁·v₁ᵀ"]),
+    (torch.linalg.solve, (A, B), ["-(x0⁻¹)ᵀ·v̄₁·v₁ᵀ", "(x0⁻¹)ᵀ·v̄₁"]),
+    (torch.linalg.solve, (A, A.mT), ["-(x0⁻¹)ᵀ·v̄₁·v₁ᵀ", "(x0⁻¹)ᵀ·v̄₁"]),
+    (torch.outer, (B, B + 1), ["v̄₁·x1", "v̄₁ᵀ·x0"]),
+    (torch.trace, (A,), ["v̄₁·I"]),
+    (lambda a: a.T, (A,), ["v̄₁ᵀ"]),
+    (lambda a: a.reshape(4), (A,), ["reshape(v̄₁, (2, 2))"]),
+]
+
+
+@pytest.mark.parametrize("function, inputs, products", CLASSICAL)
+def test_classical_formulas_of_matrices(function, inputs, products: list[str]) -> None:
+    _, output = _record(function, [(f"x{k}", value) for k, value in enumerate(inputs)])
+    operation = Operation(output)
+    upstream = torch.randn_like(output.value)
+    for k, product in enumerate(products):
+        assert str(operation.product(k)).replace("₀", "0").replace("x₁", "x1") == product
+        found = operation.rule.pullbacks[k](upstream, output.value, inputs, output)
+        torch.testing.assert_close(found, operation.contribution(k, upstream))
+
+
+def test_a_singular_matrix_has_no_inverse_in_its_formula() -> None:
+    _, output = _record(torch.linalg.det, [("x", torch.ones(2, 2, dtype=torch.float64))])
+    assert str(Operation(output).product(0)) == "Jᵀ(linalg_det)·v̄₁"

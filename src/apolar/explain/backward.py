@@ -78,6 +78,7 @@ def _contribution(node: Node, position: int, upstream: Tensor) -> Contribution:
         operation.local(position),
         operation.contribution(position, upstream),
         operation.words(),
+        position + 1 if node.operands.count(node.operands[position]) > 1 else None,
     )
 
 

@@ -53,8 +53,9 @@ def components(output: Node, inputs: Sequence[Node], order: int) -> dict[Node, d
         results = push(replay, points, seeds, list(wanted.values()))
     found: dict[Node, dict[Orders, Component]] = {}
     for k, node in enumerate(moving):
+        formulas = _formulas(node, list(wanted), inputs)
         found[node] = {
-            orders: Component(_name(node.name, orders, inputs), _formula(node, orders, inputs), results[i][k].detach())
+            orders: Component(_name(node.name, orders, inputs), formulas[orders], results[i][k].detach())
             for i, orders in enumerate(wanted)
         }
     return found
@@ -73,39 +74,41 @@ def _monomial(symbols: Sequence[Operator], orders: Orders) -> Operator:
     return math.prod((s**n for s, n in zip(symbols, orders) if n), start=symbols[0].coordinates.one)
 
 
-def _formula(node: Node, orders: Orders, inputs: Sequence[Node]) -> Formula | None:
-    """The chain rule for one operation, in the derivatives of its operands."""
+def _formulas(node: Node, wanted: Sequence[Orders], inputs: Sequence[Node]) -> dict[Orders, Formula | None]:
+    """The chain rule for one operation, in the derivatives of its operands; lower orders come first."""
     operation = Operation(node)
     if operation.expression is None:
-        return None
-    variables = sympy.symbols([f"t{k}" for k in range(len(inputs))], real=True)
-    inside = {s: sympy.Function(s.name, real=True)(*variables) for s in operation.symbols}
-    moved = {inside[s]: s for s in operation.symbols}
-    expression = operation.expression.xreplace(inside)
-    for variable, times in zip(variables, orders):
-        for _ in range(times):
-            expression = sympy.expand(sympy.diff(expression, variable))
+        return dict.fromkeys(wanted)
+    first = [operation.symbols[node.operands.index(operand)] for operand in node.operands]
+    stands: dict[sympy.Symbol, tuple[Node, Orders]] = {s: (x, (0,) * len(inputs)) for s, x in zip(first, node.operands)}
     names = dict(operation.names)
-    known: dict[sympy.Expr, sympy.Expr] = {}
-    for derivative in expression.atoms(sympy.Derivative):
-        counts = dict(derivative.variable_count)
-        symbol = moved[derivative.expr]
-        operand = node.operands[operation.symbols.index(symbol)]
-        known[derivative] = _inner(operand, tuple(int(counts.get(t, 0)) for t in variables), inputs, names)
-    found = expression.xreplace(known).xreplace(moved)
-    return written(found, names) if found.count_ops() <= LONGEST else None
+
+    def moved(symbol: sympy.Symbol, k: int) -> sympy.Expr:
+        """The derivative of what a symbol stands for: another symbol; a number for an input or a constant."""
+        operand, orders = stands[symbol]
+        if operand in inputs:
+            return sympy.Integer(int(operand is inputs[k]))
+        if not operand.active or operand.kind == "parameter":
+            return sympy.S.Zero
+        orders = _raised(orders, k, 1)
+        name = _name(operand.name, orders, inputs)
+        symbol = sympy.Symbol(f"w{sum(orders)} {name.plain}", real=True)
+        stands[symbol], names[symbol] = (operand, orders), name
+        return symbol
+
+    derivatives: dict[Orders, sympy.Expr | None] = {
+        (0,) * len(inputs): operation.expression.xreplace(dict(zip(operation.symbols, first)))
+    }
+    for orders in wanted:
+        k = next(k for k, n in enumerate(orders) if n)
+        lower = derivatives[_raised(orders, k, -1)]
+        found = lower and sympy.expand(sympy.Add(*(lower.diff(s) * moved(s, k) for s in lower.free_symbols)))
+        derivatives[orders] = None if found is None or found.count_ops() > LONGEST else found
+    return {n: None if found is None else written(found, names) for n, found in derivatives.items() if n in wanted}
 
 
-def _inner(operand: Node, orders: Orders, inputs: Sequence[Node], names: dict[sympy.Symbol, Formula]) -> sympy.Expr:
-    """The derivative of an operand: a symbol of its own; a number where the operand is an input or a constant."""
-    if operand in inputs:
-        return sympy.Integer(int(sum(orders) == 1 and orders[inputs.index(operand)] == 1))
-    if not operand.active or operand.kind == "parameter":
-        return sympy.S.Zero
-    name = _name(operand.name, orders, inputs)
-    symbol = sympy.Symbol(f"w{sum(orders)} {name.plain}", real=True)
-    names[symbol] = name
-    return symbol
+def _raised(orders: Orders, k: int, by: int) -> Orders:
+    return (*orders[:k], orders[k] + by, *orders[k + 1 :])
 
 
 def _name(name: Formula, orders: Orders, inputs: Sequence[Node]) -> Formula:

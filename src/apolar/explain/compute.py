@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from sympy import exp, log
 from torch import Tensor
+from torch.overrides import handle_torch_function
 
 from apolar.explain.functions import (
     absolute,
@@ -23,15 +24,12 @@ from apolar.explain.functions import (
     relu,
     sigmoid,
     sign,
+    smaller,
     softplus,
     step,
     where,
 )
 from apolar.expression.functions import power
-
-
-def _inside(u: Tensor, low: Any, high: Any) -> Tensor:
-    return ((u >= low) & (u <= high)).to(u.dtype)
 
 
 def _where(condition: Tensor, there: Any, elsewhere: Any) -> Tensor:
@@ -40,12 +38,20 @@ def _where(condition: Tensor, there: Any, elsewhere: Any) -> Tensor:
     return torch.where(condition, a, b)
 
 
-def _half_step(u: Tensor) -> Tensor:
-    return (torch.sign(u) + 1) / 2
+PIECES: dict[str, Callable[..., Tensor]] = {
+    "step": lambda u: (u > 0).to(u.dtype),
+    "half_step": lambda u: (torch.sign(u) + 1) / 2,
+    "inside": lambda u, low, high: ((u >= low) & (u <= high)).to(u.dtype),
+}
+"""What is constant between its jumps, and has no word in torch."""
+
+for _name, _piece in PIECES.items():
+    _piece.__name__ = _name
 
 
-def _step(u: Tensor) -> Tensor:
-    return (u > 0).to(u.dtype)
+def _recorded(name: str) -> Callable[..., Tensor]:
+    """One of these as a single step."""
+    return lambda *arguments: handle_torch_function(PIECES[name], arguments, *arguments)
 
 
 ALIKE = (
@@ -55,9 +61,9 @@ ALIKE = (
 """What SymPy and torch call the same."""
 
 WITH_TENSORS: dict[Any, Callable[..., Tensor]] = {
-    step: _step,
-    half_step: _half_step,
-    inside: _inside,
+    step: _recorded("step"),
+    half_step: _recorded("half_step"),
+    inside: _recorded("inside"),
     sign: torch.sign,
     floor: torch.floor,
     ceil: torch.ceil,
@@ -67,6 +73,7 @@ WITH_TENSORS: dict[Any, Callable[..., Tensor]] = {
     relu: torch.relu,
     where: _where,
     larger: torch.maximum,
+    smaller: torch.minimum,
     between: torch.clamp,
     exp: torch.exp,
     log: torch.log,
@@ -104,7 +111,7 @@ def compute(expression: sympy.Expr, values: dict[sympy.Symbol, Any]) -> Any:
 
 
 def _product(expression: sympy.Mul, values: dict[sympy.Symbol, Any]) -> Any:
-    above, below = sympy.fraction(expression)
+    above, below = sympy.fraction(expression, exact=True)  # exp(-x) is no fraction: exp(x) may be infinite
     if below != 1:
         return compute(above, values) / compute(below, values)
     if above.could_extract_minus_sign() and above.args[0] == -1:

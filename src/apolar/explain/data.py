@@ -73,6 +73,7 @@ def _contribution(contribution: Contribution) -> dict[str, Any]:
     return {
         "from": contribution.user.plain,
         "function": contribution.function,
+        "argument": contribution.place,
         "local_derivative": _plain(contribution.derivative),
         "product": contribution.product.plain,
         "latex": contribution.product.latex,

@@ -5,6 +5,7 @@ Every fixed text that a reader sees stands here.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -59,6 +60,9 @@ class Drawing:
 
 Block = Heading | Sentence | Equations | Drawing
 
+LONGEST_SUM = 12
+"""Of more contributions, or a third as many arrays, the sum shows the first and the last; each has its own line above."""
+
 KINDS = {"input": mark("input"), "parameter": mark("parameter"), "constant": mark("constant")}
 
 SUMMED = mark("The result has the shape {shape}. Its entries are summed, and the sum is differentiated.")
@@ -83,6 +87,12 @@ BAR = mark(
 CONSTANT = mark("{function} does not depend on the inputs here, so its derivatives are 0.")
 SEED = mark("seed")
 USE = mark("from {user}, by {function}")
+USE_AS = mark("from {user}, by {function}, as argument {place}")
+NOT_FINITE = mark(
+    "{name} is the first value that is not a finite number: the function is not defined here, or the number is too large. "
+    "What follows from it need not be finite either."
+)
+STEEP = mark("The derivative of {function} is not finite here: look at the first contribution that is inf or nan.")
 SHAPE = mark("shape {shape}")
 SUMMED_AXES = mark("summed over the axes of broadcasting")
 GRAPH = mark(
@@ -97,6 +107,16 @@ DIRECTION = mark("Inputs that are vectors move along (1, …, 1), which sums the
 SYMBOLIC = mark("Simplified formulas")
 SYMBOLIC_SAID = mark("Derived and simplified by SymPy, with the number from above at the point.")
 ENTRYWISE = mark("The function acts entry by entry, and so do these formulas.")
+OMITTED = mark("{count} lines are left out here; the page, LaTeX and JSON have them.")
+
+NOTATION = {
+    r"\bH\(": mark("H(u) is 1 for u > 0, 0 for u < 0 and ½ at u = 0."),
+    r"\[[^\[\]]* [<>≤≥≠=]": mark("A comparison in brackets is 1 where it holds and 0 elsewhere."),
+    "⊙": mark("⊙ multiplies entry by entry."),
+    "Jᵀ": mark("Jᵀ(g) is the transposed Jacobian matrix of the operation g."),
+    "…": mark("… stands for what is left out."),
+}
+"""Signs that a reader may not know, each explained where it occurs."""
 
 
 def blocks(explanation: Explanation, lang: Language) -> Iterator[Block]:
@@ -105,6 +125,21 @@ def blocks(explanation: Explanation, lang: Language) -> Iterator[Block]:
     def say(text: str, **parts: object) -> str:
         return translate(text, "explain", lang).format(**parts)
 
+    content = list(_content(explanation, say))
+    yield from content
+    written = "".join(
+        right.plain for block in content if isinstance(block, Equations) for row in block.rows for right in row.rights
+    )
+    for sign, meaning in NOTATION.items():
+        if re.search(sign, written):
+            yield Sentence(say(meaning))
+    yield Sentence(say(ROUNDED))
+
+
+Say = Callable[..., str]
+
+
+def _content(explanation: Explanation, say: Say) -> Iterator[Block]:
     yield Heading(explanation.title, 1)
     shape = tuple(explanation.value.shape)
     if shape:
@@ -116,23 +151,20 @@ def blocks(explanation: Explanation, lang: Language) -> Iterator[Block]:
         yield Sentence(say(COMPONENTS_SAID))
         if any(value.ndim for value in explanation.inputs.values()):
             yield Sentence(say(DIRECTION))
-        yield Equations(
-            tuple(Equation(c.name, (*filter(None, [c.formula]), array(c.value))) for c in explanation.components)
-        )
+        yield Equations(tuple(Equation(c.name, _rights(c.formula, array(c.value))) for c in explanation.components))
     if explanation.symbolic:
         yield Heading(say(SYMBOLIC), 2)
-        yield Sentence(say(SYMBOLIC_SAID) + (" " + say(ENTRYWISE) if shape else ""))
+        yield Sentence(say(SYMBOLIC_SAID))
+        if shape:
+            yield Sentence(say(ENTRYWISE))
         numbers = {(): explanation.value, **explanation.derivatives}
         yield Equations(
             tuple(
-                Equation(name_of(explanation, s.by), (s.formula, array(numbers[s.by]))) for s in explanation.symbolic
+                Equation(name_of(explanation, s.by), _rights(s.formula, array(numbers[s.by])))
+                for s in explanation.symbolic
             ),
             is_result=True,
         )
-    yield Sentence(say(ROUNDED))
-
-
-Say = Callable[..., str]
 
 
 def _derivation(explanation: Explanation, found: Derivation, say: Say) -> Iterator[Block]:
@@ -146,6 +178,9 @@ def _derivation(explanation: Explanation, found: Derivation, say: Say) -> Iterat
             yield Sentence(say(ENTRIES, derivative=function))
     yield Heading(say(FORWARD), 3)
     yield Equations((*(_leaf(x, say) for x in found.leaves), *(_step(x, say) for x in found.steps)))
+    wrong = next((step for step in found.steps if not _is_finite(step.value)), None)
+    if wrong and not found.by and all(_is_finite(leaf.value) for leaf in found.leaves):
+        yield Sentence(say(NOT_FINITE, name=wrong.name))
     yield Equations((Equation(function, (found.output, array(found.value))),), is_result=True)
     yield Heading(say(BACKWARD), 3)
     if not found.adjoints:
@@ -153,6 +188,8 @@ def _derivation(explanation: Explanation, found: Derivation, say: Say) -> Iterat
         return
     yield Sentence(say(BAR, function=function))
     yield Equations(tuple(row for x in found.adjoints for row in _adjoint(x, say)))
+    if not found.by and _is_finite(found.value) and not all(map(_is_finite, found.gradients.values())):
+        yield Sentence(say(STEEP, function=function))
     names = {leaf.label or leaf.name.plain: leaf.name for leaf in found.leaves}
     yield Equations(
         tuple(
@@ -173,9 +210,7 @@ def _leaf(leaf: Leaf, say: Say) -> Equation:
 
 
 def _step(step: Step, say: Say) -> Equation:
-    return Equation(
-        step.name, (step.formula, *filter(None, [step.numbers]), array(step.value)), _shape(step.value, say)
-    )
+    return Equation(step.name, _rights(step.formula, step.numbers, array(step.value)), _shape(step.value, say))
 
 
 def _adjoint(found: Adjoint, say: Say) -> Iterator[Equation]:
@@ -189,10 +224,16 @@ def _adjoint(found: Adjoint, say: Say) -> Iterator[Equation]:
     else:
         parts = [_part(name, k + 1) for k in range(len(found.contributions))]
         for part, contribution in zip(parts, found.contributions):
-            use = say(USE, user=contribution.user, function=contribution.function)
+            use = say(
+                USE if contribution.place is None else USE_AS,
+                user=contribution.user,
+                function=contribution.function,
+                place=contribution.place,
+            )
             yield Equation(part, _chain(found.of, contribution), _joined(use, _note(contribution, say)))
         values = [factor(c.value) if k else array(c.value) for k, c in enumerate(found.contributions)]
-        yield Equation(name, (_added(parts), _added(values), array(found.gradient)))
+        most = LONGEST_SUM // 3 if found.gradient.ndim else LONGEST_SUM
+        yield Equation(name, (_added(parts, most), _added(values, most), array(found.gradient)))
 
 
 def _chain(of: Formula, contribution: Contribution) -> tuple[Formula, ...]:
@@ -207,7 +248,8 @@ def _chain(of: Formula, contribution: Contribution) -> tuple[Formula, ...]:
     a, b = array(contribution.upstream), factor(contribution.local)
     sign, latex = ("·", r"\cdot") if contribution.local.ndim == 0 else (" ⊙ ", r"\odot")
     numbers = Formula(f"{a.plain}{sign}{b.plain}", f"{a.latex} {latex} {b.latex}")
-    return (general, contribution.product, numbers, array(contribution.value))
+    several = contribution.place is not None  # ∂v/∂x would be the derivative by all of them
+    return _rights(None if several else general, contribution.product, numbers, array(contribution.value))
 
 
 def _note(contribution: Contribution, say: Say) -> str:
@@ -220,8 +262,20 @@ def _part(name: Formula, k: int) -> Formula:
     return Formula(f"{name.plain}⁽{str(k).translate(SUPERSCRIPTS)}⁾", f"{{{name.latex}}}^{{({k})}}")
 
 
-def _added(parts: Sequence[Formula]) -> Formula:
+def _added(parts: Sequence[Formula], most: int) -> Formula:
+    if len(parts) > most:
+        parts = [*parts[: most - 2], Formula("…", r"\cdots"), parts[-1]]
     return Formula(" + ".join(part.plain for part in parts), " + ".join(part.latex for part in parts))
+
+
+def _rights(*formulas: Formula | None) -> tuple[Formula, ...]:
+    """What is equal, each once."""
+    found = {formula.plain: formula for formula in formulas if formula is not None}
+    return tuple(found.values())
+
+
+def _is_finite(value: Tensor) -> bool:
+    return bool(value.isfinite().all())
 
 
 def _shape(value: Tensor, say: Say) -> str:

@@ -10,19 +10,24 @@ from collections.abc import Callable
 from typing import Any
 
 import sympy
+import torch
 from sympy import Rational, exp, log, sqrt
 
 from apolar.explain.functions import (
+    COMPARISONS,
     absolute,
     ceil,
     clamp,
     floor,
+    half_step,
+    inside,
     larger,
     relu,
     sigmoid,
     sign,
     smaller,
     softplus,
+    step,
     where,
 )
 
@@ -72,6 +77,17 @@ def _pair(function: Callable[[Any, Any], sympy.Expr]) -> Callable[[Any, Any], sy
     return of_two_tensors
 
 
+def _cast(u: Any, *others: Any, **options: Any) -> sympy.Expr:
+    if any(isinstance(x, torch.dtype) and not x.is_floating_point for x in (*others, *options.values())):
+        raise TypeError("whole numbers are not the same numbers")
+    return u
+
+
+def _polygamma(a: Any, b: Any) -> sympy.Expr:
+    """torch.polygamma(n, x) and x.polygamma(n)."""
+    return sympy.polygamma(a, b) if isinstance(b, sympy.Symbol) else sympy.polygamma(b, a)
+
+
 ELEMENTARY: dict[str, Callable[..., sympy.Expr]] = {
     "add": lambda a, b, alpha=1: a + alpha * b,
     "sub": lambda a, b, alpha=1: a - alpha * b,
@@ -119,6 +135,7 @@ ELEMENTARY: dict[str, Callable[..., sympy.Expr]] = {
     "erfc": sympy.erfc,
     "lgamma": sympy.loggamma,
     "digamma": sympy.digamma,
+    "polygamma": _polygamma,
     "logit": _logit,
     "abs": absolute,
     "sign": sign,
@@ -143,6 +160,11 @@ ELEMENTARY: dict[str, Callable[..., sympy.Expr]] = {
     "gelu": _gelu,
     "where": where,
     "clone": lambda u, memory_format=None: u,
+    **dict.fromkeys(("to", "double", "float"), _cast),
+    "step": step,
+    "half_step": half_step,
+    "inside": inside,
+    **COMPARISONS,
 }
 """What is computed entry by entry: torch's name ↦ the expression in its operands."""
 
@@ -159,5 +181,11 @@ SPELLINGS = {
     "special_expit": "sigmoid",
     "log_sigmoid": "logsigmoid",
     "sgn": "sign",
+    "special_polygamma": "polygamma",
+    "greater": "gt",
+    "greater_equal": "ge",
+    "less": "lt",
+    "less_equal": "le",
+    "not_equal": "ne",
     **{f"arc{name[1:]}": name for name in ("asin", "acos", "atan", "asinh", "acosh", "atanh", "atan2")},
 }

@@ -67,6 +67,7 @@ class Contribution:
         local: the local derivative as numbers; None as above.
         value: the contribution; summed over the axes along which the operand was broadcast.
         words: what happens, as a marked text; may be empty.
+        place: which argument of the operation, from 1 on, where the value is several of them; otherwise None.
     """
 
     user: Formula
@@ -77,6 +78,7 @@ class Contribution:
     local: Tensor | None
     value: Tensor
     words: str
+    place: int | None
 
 
 @dataclass(frozen=True)

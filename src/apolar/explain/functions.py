@@ -137,29 +137,71 @@ class relu(Named):
         return sympy.Max(0, self.args[0].doit(**hints))
 
 
+class Comparison(sympy.Function):
+    """1 where it holds, and 0 elsewhere."""
+
+    nargs = (2,)
+    sign: tuple[str, str]
+    relation: type[sympy.Rel]
+
+    def fdiff(self, argindex: int = 1) -> sympy.Expr:
+        return sympy.S.Zero
+
+    def doit(self, **hints: Any) -> sympy.Expr:
+        return sympy.Piecewise((1, self.relation(*(a.doit(**hints) for a in self.args))), (0, True))
+
+    def _sympystr(self, printer: Any) -> str:
+        a, b = map(printer._print, self.args)
+        return f"[{a} {self.sign[0]} {b}]"
+
+    def _latex(self, printer: Any, exp: str | None = None) -> str:
+        a, b = map(printer._print, self.args)
+        return rf"\left[{a} {self.sign[1]} {b}\right]"
+
+
+COMPARISONS = {
+    name: type(name, (Comparison,), {"sign": sign, "relation": relation})
+    for name, sign, relation in (
+        ("gt", (">", ">"), sympy.Gt),
+        ("ge", ("≥", r"\ge"), sympy.Ge),
+        ("lt", ("<", "<"), sympy.Lt),
+        ("le", ("≤", r"\le"), sympy.Le),
+        ("eq", ("==", "="), sympy.Eq),
+        ("ne", ("≠", r"\ne"), sympy.Ne),
+    )
+}
+"""torch's name ↦ how it is written."""
+
+
 class larger(sympy.Function):
     """The larger of two numbers."""
 
     nargs = (2,)
+    word, choice = "max", sympy.Max
 
     def fdiff(self, argindex: int = 1) -> sympy.Expr:
         a, b = self.args
         return half_step(a - b if argindex == 1 else b - a)
 
     def doit(self, **hints: Any) -> sympy.Expr:
-        return sympy.Max(*(a.doit(**hints) for a in self.args))
+        return self.choice(*(a.doit(**hints) for a in self.args))
 
     def _sympystr(self, printer: Any) -> str:
-        return f"max({', '.join(map(printer._print, self.args))})"
+        return f"{self.word}({', '.join(map(printer._print, self.args))})"
 
     def _latex(self, printer: Any, exp: str | None = None) -> str:
-        inside = rf"\max\left({', '.join(map(printer._print, self.args))}\right)"
+        inside = rf"\{self.word}\left({', '.join(map(printer._print, self.args))}\right)"
         return f"{inside}^{{{exp}}}" if exp else inside
 
 
-def smaller(a: Any, b: Any) -> sympy.Expr:
+class smaller(larger):
     """The smaller of two numbers."""
-    return -larger(-a, -b)
+
+    word, choice = "min", sympy.Min
+
+    def fdiff(self, argindex: int = 1) -> sympy.Expr:
+        a, b = self.args
+        return half_step(b - a if argindex == 1 else a - b)
 
 
 def clamp(u: Any, min: Any = None, max: Any = None) -> sympy.Expr:

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.overrides import handle_torch_function
 
 from apolar.explain.compute import compute
-from apolar.explain.local import Operation
+from apolar.explain.local import Operation, pulled_back
 from apolar.explain.tape import Node, Recorder, ancestors
 from apolar.explain.tensors import MEAN, SUM
 
@@ -37,10 +37,7 @@ class Pullback:
             leaves = [x if x.requires_grad else x.detach() for x in operands or [x.value for x in self.node.operands]]
             if not leaves[self.position].requires_grad:
                 leaves[self.position].requires_grad_()
-            (found,) = torch.autograd.grad(
-                self.node.call(leaves), leaves[self.position], upstream, create_graph=True, materialize_grads=True
-            )
-        return found
+            return pulled_back(self.node.call(leaves), leaves[self.position], upstream, create_graph=True)
 
 
 def record_gradient(recorder: Recorder, output: Node, seed: Tensor | None) -> dict[Node, Node]:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_map
 
+from apolar.errors import UnsupportedOperator
 from apolar.explain.elementary import ELEMENTARY
 from apolar.explain.notation import Formula, Term, adjoint, applied, exact, indexed, parenthesized, quantity, written
 from apolar.explain.tape import Node, solid
@@ -139,11 +140,25 @@ def _derivative(
     leaves = [operand.detach() for operand in operands]
     leaves[position] = leaves[position].requires_grad_()
     with torch.enable_grad():
-        result = call(leaves)
+        return solid(pulled_back(call(leaves), leaves[position], upstream)).detach()
+
+
+def pulled_back(result: Tensor, operand: Tensor, upstream: Tensor, create_graph: bool = False) -> Tensor:
+    """The vector–Jacobian product of a result that was just computed.
+
+    Raises:
+        UnsupportedOperator: PyTorch has none.
+    """
     if not result.requires_grad:
-        return torch.zeros_like(leaves[position])
-    (found,) = torch.autograd.grad(result, leaves[position], upstream, materialize_grads=True)
-    return solid(found)
+        return torch.zeros_like(operand)
+    try:
+        (found,) = torch.autograd.grad(result, operand, upstream, create_graph=create_graph, materialize_grads=True)
+    except RuntimeError as error:
+        raise UnsupportedOperator(
+            f"PyTorch cannot differentiate the function as often as that ({str(error).rstrip('.')}): ask for a lower order, "
+            "or write it in other operations"
+        ) from error
+    return found
 
 
 def _for_sympy(argument: Any) -> Any:

@@ -22,8 +22,8 @@ from torch import Tensor
 from apolar.operators import SUPERSCRIPTS
 
 DECIMALS = 6
-ENTRIES = 4
-"""Along one axis of a value; longer axes are abbreviated."""
+ENTRIES = {1: 4, 2: 4, 3: 3}
+"""So many entries stand along each axis of a value with so many axes, and 2 where there are more; others are left out."""
 
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
@@ -46,6 +46,7 @@ def named(text: str, index: int | None = None) -> Formula:
     (Formula(plain='theta₁', latex='\\\\theta_{1}'), Formula(plain='v₁₂', latex='v_{12}'))
     """
     stem = text.rstrip("0123456789")
+    stem = text if stem.endswith("_") else stem
     digits = text[len(stem) :] if index is None else str(index)
     if not stem or (index is not None and stem != text):
         stem, digits = text, ""
@@ -97,30 +98,42 @@ def quantity(value: float) -> Formula:
 
 
 def array(value: Tensor) -> Formula:
-    """A number, or a bracket of numbers; of more than four along an axis the first and the last ones."""
+    """A number, or a bracket of numbers; along a long axis only the first and the last ones."""
+    return _array(value, ENTRIES.get(value.ndim, 2))
+
+
+def _array(value: Tensor, most: int) -> Formula:
     if value.ndim == 0:
         return quantity(float(value))
-    entries = _ends([array(entry) for entry in value[_few(len(value))]], len(value), Formula("…", r"\cdots"))
+    entries = _ends([_array(entry, most) for entry in value[_few(len(value), most)]], len(value), r"\cdots", most)
     plain = f"[{', '.join(entry.plain for entry in entries)}]"
     if value.ndim == 2:
-        rows = [Formula("", _row(row)) for row in value[_few(len(value))]]
-        inside = r" \\ ".join(row.latex for row in _ends(rows, len(value), Formula("", r"\vdots")))
+        rows = [Formula("", _row(row, most)) for row in value[_few(len(value), most)]]
+        inside = r" \\ ".join(row.latex for row in _ends(rows, len(value), r"\vdots", most))
     else:
         inside = " & ".join(entry.latex for entry in entries)
     return Formula(plain, rf"\left[ \begin{{matrix}} {inside} \end{{matrix}} \right]")
 
 
-def _few(length: int) -> list[int]:
-    return list(range(length)) if length <= ENTRIES else [0, 1, length - 1]
+def _few(length: int, most: int) -> list[int]:
+    return list(range(length)) if length <= most else [*range(most - 2 or 1), length - 1]
 
 
-def _ends(parts: list[Formula], length: int, dots: Formula) -> list[Formula]:
-    return parts if length <= ENTRIES else [*parts[:-1], dots, parts[-1]]
+def _ends(parts: list[Formula], length: int, dots: str, most: int) -> list[Formula]:
+    return parts if length <= most else [*parts[:-1], Formula("…", dots), parts[-1]]
 
 
-def _row(row: Tensor) -> str:
-    entries = [array(entry) for entry in row[_few(len(row))]]
-    return " & ".join(entry.latex for entry in _ends(entries, len(row), Formula("…", r"\cdots")))
+def _row(row: Tensor, most: int) -> str:
+    entries = [_array(entry, most) for entry in row[_few(len(row), most)]]
+    return " & ".join(entry.latex for entry in _ends(entries, len(row), r"\cdots", most))
+
+
+def _power_base(value: Tensor) -> Formula:
+    """A value as it stands below an exponent: one with a power of ten in parentheses too."""
+    written = factor(value)
+    if "e" in written.plain and not written.plain.startswith("("):
+        return Formula(f"({written.plain})", rf"\left({written.latex}\right)")
+    return written
 
 
 def factor(value: Tensor) -> Formula:
@@ -146,7 +159,16 @@ def exact(value: Any) -> sympy.Expr:
 # ------------------------------------------------------------------------------------------------- formulas of numbers
 
 
-class _Plain(StrPrinter):
+class _PositiveFirst:
+    """A sum does not begin with a minus sign if it need not: y - x."""
+
+    def _as_ordered_terms(self, expression: sympy.Expr, order: Any = None) -> list[sympy.Expr]:
+        terms = list(super()._as_ordered_terms(expression, order=order))  # type: ignore[misc]
+        positive = next((k for k, term in enumerate(terms) if not term.could_extract_minus_sign()), 0)
+        return [terms[positive], *terms[:positive], *terms[positive + 1 :]]
+
+
+class _Plain(_PositiveFirst, StrPrinter):
     """x², 2·x, sin(v₁)."""
 
     def __init__(self, names: Mapping[sympy.Symbol, Formula]) -> None:
@@ -198,6 +220,13 @@ class _Plain(StrPrinter):
     def _print_Min(self, smallest: sympy.Min) -> str:
         return f"min({', '.join(map(self._print, smallest.args))})"
 
+    def _print_loggamma(self, found: sympy.loggamma) -> str:
+        return f"lgamma({self._print(found.args[0])})"
+
+    def _print_polygamma(self, found: sympy.polygamma) -> str:
+        order, u = found.args
+        return f"digamma({self._print(u)})" if order == 0 else f"polygamma({self._print(order)}, {self._print(u)})"
+
     def _print_Heaviside(self, step: sympy.Heaviside) -> str:
         return f"H({self._print(step.args[0])})"
 
@@ -206,7 +235,7 @@ class _Plain(StrPrinter):
         return f"({self._print(there)} if {self._print(condition)} else {self._print(elsewhere)})"
 
 
-class _Latex(LatexPrinter):
+class _Latex(_PositiveFirst, LatexPrinter):
     def _print_Float(self, value: sympy.Float) -> str:
         mantissa, e, exponent = f"{float(value):.15g}".partition("e")
         return rf"{mantissa} \cdot 10^{{{int(exponent)}}}" if e else mantissa
@@ -215,17 +244,31 @@ class _Latex(LatexPrinter):
 def written(expression: sympy.Expr, names: Mapping[sympy.Symbol, Formula], times: str = "") -> Formula:
     """An expression with its symbols under their names; ``times`` is SymPy's word for the sign of a product in LaTeX."""
     latex = _Latex({"symbol_names": {s: name.latex for s, name in names.items()}, "mul_symbol": times or None})
+    decimal = {r: sympy.Float(r) for r in expression.atoms(sympy.Rational) if _is_decimal(r)}
+    expression = expression.xreplace(decimal)
     return Formula(_Plain(names).doprint(expression), latex.doprint(expression))
 
 
+def _is_decimal(fraction: sympy.Rational) -> bool:
+    """Whether it reads better as 0.1 than as 1/10: halves, quarters and thirds do not."""
+    return bool(fraction.q >= 5 and 10**DECIMALS % fraction.q == 0)
+
+
 def in_numbers(expression: sympy.Expr, values: Mapping[sympy.Symbol, Tensor]) -> Formula:
-    """An expression in which numbers stand for its symbols; around a negative one, no second parentheses."""
-    formula = written(expression, {symbol: factor(value) for symbol, value in values.items()}, "dot")
-    latex = re.sub(r"\\left\(\\left\((\{-[^()]*)\\right\)\s*\\right\)", r"\\left(\1\\right)", formula.latex)
+    """An expression in which numbers stand for its symbols; around one in parentheses, no second ones."""
+    formula = written(expression, {symbol: _power_base(value) for symbol, value in values.items()}, "dot")
+    latex = re.sub(LONELY.latex, r"\1\2", formula.latex)
     return Formula(
-        re.sub(r"\(\((-[^()]*)\)\)", r"(\1)", formula.plain),
-        re.sub(r"\{\\left\((\{-[^()]*)\\right\)\}(?!\^)", r"{\1}", latex),
+        re.sub(LONELY.plain, r"\1\2", formula.plain),
+        re.sub(r"\{\\left\((\{-[^()]*\})\\right\)\}(?!\^)", r"{\1}", latex),
     )
+
+
+LONELY = Formula(
+    r"(^|[(|]|, )\((-?[\d.e+-]+|-inf)\)(?=[)|,]| [+-] |$)",
+    r"(^|\\left\(|\\left\||, |,)\\left\(([^()]*?)\\right\)(?=\s*\\right|,| [+-] |$)",
+)
+"""Numbers in parentheses that stand where they need none."""
 
 
 def parenthesized(expression: sympy.Expr, names: Mapping[sympy.Symbol, Formula]) -> Formula:
@@ -304,6 +347,19 @@ class Term:
     def exp(self) -> Term:
         """e to this power."""
         return Term(f"exp({self.plain})", rf"\exp\left({self.latex}\right)")
+
+    def reshape(self, shape: Any) -> Term:
+        """The same entries in another shape."""
+        return Term.of(applied("reshape", [Term.of(self).formula(), Formula(str(tuple(shape)), str(tuple(shape)))]))
+
+    def inverse(self) -> Term:
+        """The inverse matrix."""
+        a = self._inside(ATOM)
+        return Term(f"{a.plain}⁻¹", rf"{{{a.latex}}}^{{-1}}", PRODUCT)
+
+    def __neg__(self) -> Term:
+        a = self._inside(PRODUCT)
+        return Term(f"-{a.plain}", f"-{a.latex}", SUM)
 
     def sum(self, *axes: Any, keepdim: bool = False) -> Term:
         """The sum of the entries."""

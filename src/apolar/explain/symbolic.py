@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Mapping, Sequence
 
+import mpmath
 import sympy
 import torch
 from sympy.functions.elementary.hyperbolic import HyperbolicFunction
 from torch import Tensor
 
 from apolar.explain.explanation import By, Symbolic
+from apolar.explain.functions import absolute, sign
 from apolar.explain.local import Operation
 from apolar.explain.notation import written
 from apolar.explain.tape import Node, ancestors
@@ -20,6 +23,9 @@ LONGEST, SIMPLIFIED = 100, 30
 
 SLOW = (sympy.erf, sympy.erfc, HyperbolicFunction, sympy.Abs, sympy.sign, sympy.Heaviside, sympy.Piecewise)
 """What SymPy takes seconds or minutes to simplify, with little gain."""
+
+PATIENCE = 2.0
+"""After so many seconds no further formula is derived."""
 
 ENTRIES = 3
 """So many entries of a vector are compared with the numbers."""
@@ -62,8 +68,9 @@ def derivatives(
     names = {symbols[node.label]: node.name for node in inputs}
     found: dict[By, sympy.Expr] = {(): expression}
     shown = []
+    end = time.monotonic() + PATIENCE
     for by, wanted in {(): value, **numbers}.items():
-        if by and (by[:-1] not in found or by[-1] not in symbols):
+        if time.monotonic() > end or (by and (by[:-1] not in found or by[-1] not in symbols)):
             continue
         formula = _simple(_derivative(found[by[:-1]], symbols[by[-1]])) if by else expression
         if formula is None or formula.has(sympy.Derivative, sympy.Subs):
@@ -75,8 +82,9 @@ def derivatives(
 
 
 def _derivative(expression: sympy.Expr, symbol: sympy.Symbol) -> sympy.Expr:
-    """Away from kinks, where the derivative of a step is 0."""
-    return sympy.diff(expression, symbol).replace(sympy.DiracDelta, lambda *_: sympy.S.Zero)
+    """Away from kinks, where the derivative of a step is 0; SymPy's |u| and sign u may be of complex numbers."""
+    real = expression.replace(sympy.Abs, absolute).replace(sympy.sign, sign)
+    return sympy.diff(real, symbol).doit().replace(sympy.DiracDelta, lambda *_: sympy.S.Zero)
 
 
 def _simple(expression: sympy.Expr) -> sympy.Expr | None:
@@ -99,9 +107,9 @@ def _agrees(formula: sympy.Expr, symbols: Mapping[str, sympy.Symbol], inputs: Se
     precision = math.sqrt(torch.finfo(wanted.dtype).eps)
     for point, value in zip(points, values):
         try:
-            number = complex(formula.xreplace(point).evalf(20))
+            number = mpmath.mpmathify(formula.xreplace(point).evalf(20))
         except (TypeError, ValueError, AttributeError, ZeroDivisionError, OverflowError):
             return False
-        if not abs(number - value) <= precision * max(1.0, abs(value)):
+        if not (math.isfinite(value) and abs(number - value) <= precision * max(1.0, abs(value))):
             return False
     return True

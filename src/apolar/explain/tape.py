@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import TreeSpec, tree_flatten, tree_unflatten
 
@@ -86,7 +87,8 @@ class Node:
         """The operation, again, with other operands."""
         assert self.function is not None
         args, kwargs = self.arguments(operands)
-        result = self.function(*args, **kwargs)
+        with sdpa_kernel(SDPBackend.MATH):  # attention from its parts, which have derivatives of every order
+            result = self.function(*args, **kwargs)
         return result if self.pick is None else tree_flatten(result)[0][self.pick]
 
 

@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+
 from apolar.explain.notation import Term
 from apolar.explain.tape import Node
 from apolar.language import mark
@@ -147,6 +149,66 @@ PLACES = Rule(
 
 COPIES = Rule(words=mark("the gradients of the copies are summed"), linear=True, computes=_never)
 
+
+def _shaped_back(g: Any, y: Any, x: Sequence[Any], node: Node) -> Any:
+    return g.reshape(node.operands[0].value.shape)
+
+
+RESHAPED = Rule(pullbacks=(_shaped_back,), linear=True)
+
+TRANSPOSED = Rule(
+    value=lambda x, node: x[0].mT,
+    pullbacks=(lambda g, y, x, node: g.mT,),
+    linear=True,
+    computes=lambda node: node.value.ndim >= 2,
+)
+
+OUTER = Rule(pullbacks=(lambda g, y, x, node: g @ x[1], lambda g, y, x, node: g.mT @ x[0]))
+
+
+def _times(number: Any, matrix: Any) -> Any:
+    return number @ matrix if isinstance(number, Term) else number * matrix
+
+
+def _identity(g: Any, node: Node) -> Any:
+    n = node.operands[0].value.shape[-1]
+    return Term("I", "I") if isinstance(g, Term) else g.new_ones(n).diag()
+
+
+def _one_regular_matrix(node: Node) -> bool:
+    matrix = node.operands[0].value
+    return matrix.ndim == 2 and bool(torch.linalg.det(matrix) != 0)
+
+
+def _of_regular(pullback: Pullback) -> Pullback:
+    """Only where the matrix has an inverse."""
+    return lambda g, y, x, node: pullback(g, y, x, node) if _one_regular_matrix(node) else None
+
+
+DETERMINANT = Rule(
+    pullbacks=(_of_regular(lambda g, y, x, node: _times(_times(g, y), x[0].inverse().mT)),), computes=_never
+)
+
+LOG_DETERMINANT = Rule(pullbacks=(_of_regular(lambda g, y, x, node: _times(g, x[0].inverse().mT)),), computes=_never)
+
+INVERSE = Rule(
+    value=lambda x, node: x[0].inverse(), pullbacks=(lambda g, y, x, node: -(y.mT @ g @ y.mT),), computes=_never
+)
+
+
+def _solved_left(g: Any, y: Any, x: Sequence[Any], node: Node) -> Any:
+    pulled = x[0].inverse().mT @ g
+    return -(pulled.outer(y) if node.value.ndim == 1 else pulled @ y.mT)
+
+
+SOLUTION = Rule(
+    value=lambda x, node: x[0].inverse() @ x[1],
+    pullbacks=(_solved_left, lambda g, y, x, node: x[0].inverse().mT @ g),
+    computes=_never,
+)
+
+TRACE = Rule(pullbacks=(lambda g, y, x, node: _times(g, _identity(g, node)),), computes=_never)
+
 LINEAR_MAP = Rule(words=mark("the operation is linear, and its transpose is applied"), linear=True, computes=_never)
 
 LOGSUMEXP = Rule(pullbacks=(lambda g, y, x, node: g * (x[0] - y).exp(),), computes=_to_one_number)
@@ -163,10 +225,10 @@ def _rules(rule: Rule, *names: str) -> dict[str, Rule]:
 
 
 MOVING = (
-    "reshape", "view", "flatten", "ravel", "unflatten", "T", "mT", "H", "mH", "t", "transpose", "swapaxes", "permute",
-    "movedim", "squeeze", "unsqueeze", "getitem", "select", "narrow", "unbind", "split", "chunk", "tensor_split", "cat",
+    "transpose", "swapaxes", "permute", "movedim", "getitem",
+    "select", "narrow", "unbind", "split", "chunk", "tensor_split", "cat",
     "concat", "concatenate", "stack", "hstack", "vstack", "dstack", "flip", "roll", "rot90", "diag", "diagonal", "tril",
-    "triu", "index_select", "gather", "take", "masked_select", "contiguous", "to", "double", "float", "pad",
+    "triu", "index_select", "gather", "take", "masked_select", "contiguous", "pad",
     "index_put", "masked_fill", "scatter",
 )  # fmt: skip
 """What puts entries into other places, and changes none."""
@@ -186,7 +248,15 @@ TENSORS: dict[str, Rule] = {
     **_rules(EXTREME, "max", "min", "amax", "amin", "sort", "topk", "median", "max_pool1d", "max_pool2d", "max_pool3d"),
     **_rules(PLACES, *MOVING),
     **_rules(COPIES, "expand", "expand_as", "repeat", "tile", "broadcast_to", "repeat_interleave"),
-    **_rules(LINEAR_MAP, "cumsum", "trace", "diff", "avg_pool1d", "avg_pool2d", "avg_pool3d"),
+    **_rules(RESHAPED, "reshape", "view", "flatten", "ravel", "unflatten", "squeeze", "unsqueeze"),
+    **_rules(TRANSPOSED, "T", "mT", "H", "mH", "t"),
+    **_rules(OUTER, "outer", "ger"),
+    **_rules(DETERMINANT, "det", "linalg_det"),
+    **_rules(LOG_DETERMINANT, "logdet", "slogdet", "linalg_slogdet"),
+    **_rules(INVERSE, "inverse", "inv", "linalg_inv"),
+    **_rules(SOLUTION, "linalg_solve"),
+    **_rules(TRACE, "trace"),
+    **_rules(LINEAR_MAP, "cumsum", "diff", "avg_pool1d", "avg_pool2d", "avg_pool3d"),
     **_rules(CONVOLUTION, "conv1d", "conv2d", "conv3d"),
 }
 """torch's name ↦ its rule."""

@@ -10,9 +10,12 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from apolar.explain.document import Block, Drawing, Equation, Equations, Heading, Sentence, blocks
+from apolar.explain.document import OMITTED, Block, Drawing, Equation, Equations, Heading, Sentence, blocks
 from apolar.explain.explanation import Explanation
-from apolar.language import Language
+from apolar.language import Language, translate
+
+LONGEST = 80
+"""Of more equations below each other, the first and the last ones stand in the text; the other forms have all."""
 
 STYLES = {1: "bold", 2: "bold cyan", 3: "bold"}
 
@@ -21,7 +24,7 @@ def renderables(explanation: Explanation, lang: Language) -> Iterator[Renderable
     """What rich prints, block by block."""
     for k, block in enumerate(blocks(explanation, lang)):
         if not isinstance(block, Drawing):
-            yield Padding(_renderable(block), (int(k > 0 and not isinstance(block, Equations)), 0, 0, 0))
+            yield Padding(_renderable(block, lang), (int(k > 0 and not isinstance(block, Equations)), 0, 0, 0))
 
 
 def plain_text(explanation: Explanation, lang: Language) -> str:
@@ -32,20 +35,25 @@ def plain_text(explanation: Explanation, lang: Language) -> str:
     return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines())
 
 
-def _renderable(block: Block) -> RenderableType:
+def _renderable(block: Block, lang: Language) -> RenderableType:
     match block:
         case Heading(text, level):
             return Text(text, STYLES[level])
         case Sentence(text):
             return Text(text)
         case Equations(rows, is_result):
-            return Padding(_equations(rows, "bold" if is_result else ""), (0, 0, 0, 2))
+            return Padding(_equations(rows, "bold" if is_result else "", lang), (0, 0, 0, 2))
     raise AssertionError(block)
 
 
-def _equations(rows: tuple[Equation, ...], style: str) -> Table:
+def _equations(rows: tuple[Equation, ...], style: str, lang: Language) -> Table:
     table = Table.grid(padding=(0, 1, 0, 0))
-    for row in rows:
+    omitted = range(LONGEST // 2, len(rows) - LONGEST // 2)
+    for k, row in enumerate(rows):
+        if k in omitted:
+            if k == omitted.start:
+                table.add_row("⋮", translate(OMITTED, "explain", lang).format(count=len(omitted)))
+            continue
         chain = Text(" = ".join(["", *(right.plain for right in row.rights)]).lstrip(), style)
         if row.note:
             chain.append(f"   ({row.note})", "dim")
