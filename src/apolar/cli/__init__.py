@@ -11,6 +11,7 @@ from apolar.cli.derive import derive
 from apolar.cli.explain import explain
 from apolar.cli.operators import operators
 from apolar.cli.plan import plan
+from apolar.cli.serve import serve
 from apolar.errors import ApolarError
 
 __all__ = ["main"]
@@ -43,5 +44,5 @@ def main() -> None:
     """
 
 
-for _command in (derive, explain, plan, check, operators, demo):
+for _command in (derive, explain, plan, check, operators, serve, demo):
     main.add_command(_command)
