@@ -97,9 +97,9 @@ def _agrees(formula: sympy.Expr, symbols: Mapping[str, sympy.Symbol], inputs: Se
     precision = math.sqrt(torch.finfo(wanted.dtype).eps)
     for point, value in zip(points, values):
         try:
-            number = complex(formula.xreplace(point).evalf(20))
+            difference = abs(complex(formula.xreplace(point).evalf(20)) - value)
         except (TypeError, ValueError, AttributeError, ZeroDivisionError, OverflowError):
             return False
-        if not abs(number - value) <= precision * max(1.0, abs(value)):
+        if not difference <= precision * max(1.0, abs(value)):
             return False
     return True

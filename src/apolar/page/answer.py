@@ -29,7 +29,7 @@ OPEN_SECTIONS = 4
 """With more sections of steps than these, only the first one is open."""
 
 STATIONARY = 1e-9
-"""A gradient this small beside the Hessian is taken as 0."""
+"""A gradient this small beside the Hessian and beside the value is taken as 0."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,8 @@ def answer(question: Question) -> Answer | Refusal:
     """What there is to show, or why there is nothing."""
     torch.set_num_threads(1)
     try:
-        return _answer(question)
+        with np.errstate(all="ignore"):  # plots leave out what is not finite
+            return _answer(question)
     except Refusal as refusal:
         return refusal
     except Exception:
@@ -93,7 +94,7 @@ def _answer(question: Question) -> Answer:
     if not value.isfinite():
         raise _without_value(problem, question)
     gradient, hessian = ap.grad(f)(x), ap.hessian(f)(x)
-    singular, kind = _singular(problem), _kind(gradient, hessian)
+    singular, kind = _singular(problem), _kind(value, gradient, hessian)
     notices = []
     if singular:
         notices.append((say("singular"), singular))
@@ -136,12 +137,12 @@ def _singular(problem: Problem) -> str:
     return ""
 
 
-def _kind(gradient: Tensor, hessian: Tensor) -> str:
+def _kind(value: Tensor, gradient: Tensor, hessian: Tensor) -> str:
     """What kind of stationary point this is, as the name of a text; empty where it is none."""
-    scale = max(1.0, float(hessian.abs().max()))
-    if not float(gradient.abs().max()) <= STATIONARY * scale < math.inf:
+    slope, curvature = float(gradient.abs().max()), float(hessian.abs().max())
+    if not slope <= STATIONARY * min(curvature, max(1.0, abs(float(value)))) < math.inf:
         return ""
-    eigenvalues, zero = torch.linalg.eigvalsh(hessian), STATIONARY * scale
+    eigenvalues, zero = torch.linalg.eigvalsh(hessian), STATIONARY * curvature
     low, high = eigenvalues[0], eigenvalues[-1]
     if low > zero:
         return "minimum"

@@ -16,6 +16,9 @@ SAMPLES, GRID = 801, 121
 
 LEVELS = 10
 
+LARGEST = 1e300
+"""A wider range of values is not drawn: on the way to pixels it would overflow."""
+
 
 def half_width(point: Numbers, zoom: int) -> float:
     """How far a plot reaches from the point."""
@@ -31,7 +34,7 @@ def curve(
     identity: str,
     description: str,
 ) -> str | None:
-    """The function over an interval, its tangent and its Taylor polynomial of order 2; None where nothing is finite.
+    """The function over an interval, its tangent and its Taylor polynomial of order 2; None where that cannot be drawn.
 
     Args:
         function: of many numbers at once.
@@ -46,7 +49,10 @@ def curve(
     ys = function(xs)
     if not np.isfinite(ys).any():
         return None
-    plane = Plane((at - half, at + half), _range(ys, taylor[0]), 360, 230, names)
+    window = _range(ys, taylor[0])
+    if not window[1] - window[0] < LARGEST:
+        return None
+    plane = Plane((at - half, at + half), window, 360, 230, names)
     value, slope, curvature = taylor
     lines = {
         "taylor": value + slope * (xs - at) + curvature / 2 * (xs - at) ** 2,
@@ -66,13 +72,13 @@ def contours(
     identity: str,
     description: str,
 ) -> str | None:
-    """Lines of equal value around a point, and the direction of the gradient; None where nothing is finite.
+    """Lines of equal value around a point, and the direction of the gradient; None where that cannot be drawn.
 
     One unit is as long on both axes, so that the gradient is perpendicular to the lines.
     """
     x, y = (np.linspace(c - half, c + half, GRID) for c in at)
     values = np.ma.masked_invalid(function(*np.meshgrid(x, y)))
-    if values.count() == 0:
+    if values.count() == 0 or not values.max() - values.min() < LARGEST:
         return None
     plane = Plane((x[0], x[-1]), (y[0], y[-1]), 360, 360, names)
     generator: Any = contour_generator(x, y, values, fill_type=FillType.OuterOffset)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import ipaddress
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import lru_cache, partial
 from typing import Any
+from urllib.parse import urlsplit
 
-from flask import Flask, Response, render_template, request, url_for
+from flask import Flask, Response, abort, render_template, request, url_for
 from waitress.server import create_server
 from werkzeug.exceptions import HTTPException
 
@@ -45,7 +46,7 @@ HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
 
-LOOPBACK_NAMES = ["localhost", "127.0.0.1", "[::1]"]
+LOOPBACK_NAMES = {"localhost", "127.0.0.1", "::1"}
 
 HEADER_BYTES, BODY_BYTES, THREADS, CONNECTIONS = 65_536, 1024, 8, 50
 """What the server takes of one request, and how many at once; the page itself never sends a body."""
@@ -54,17 +55,21 @@ REMEMBERED = 64
 """Answers that are kept, for the back button and for links that are opened again."""
 
 
-def application(ask: Callable[[Question], Any], trusted_hosts: list[str] | None = None) -> Flask:
+def application(ask: Callable[[Question], Any], names: Collection[str] = ()) -> Flask:
     """The site as a WSGI application.
 
     Args:
         ask: gives the answer to a question, such as ``Pool.ask``.
-        trusted_hosts: names by which the site may be addressed; any by default.
+        names: by which the site may be addressed, so that no other site can pass for it (DNS rebinding); any by default.
     """
     app = Flask(__name__)
-    app.config.update(TRUSTED_HOSTS=trusted_hosts, MAX_CONTENT_LENGTH=BODY_BYTES)
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     remembered = lru_cache(REMEMBERED)(ask)
+
+    @app.before_request
+    def check_name() -> None:
+        if names and urlsplit(f"//{request.host}").hostname not in names:
+            abort(400)
 
     @app.get("/")
     def page() -> tuple[str, int]:
@@ -100,7 +105,7 @@ def _found(ask: Callable[[Question], Any], question: Question) -> tuple[Any, int
     try:
         found = ask(question)
     except TooLong as error:
-        return Refusal("", say("too_long").format(seconds=error)), 422
+        return Refusal("", say("too_long").format(seconds=error.seconds)), 422
     except Busy:
         return Refusal("", say("busy")), 503
     except Crashed:
@@ -172,7 +177,7 @@ def serve(host: str = "127.0.0.1", port: int = 8765, started: Callable[[str], ob
     pool = Pool(answer, EXAMPLES[0])
     try:
         server = create_server(
-            application(pool.ask, [*LOOPBACK_NAMES, _bracketed(own)] if loopback else None),
+            application(pool.ask, LOOPBACK_NAMES | {own} if loopback else ()),
             sockets=[listening],
             threads=THREADS,
             connection_limit=CONNECTIONS,
@@ -184,8 +189,8 @@ def serve(host: str = "127.0.0.1", port: int = 8765, started: Callable[[str], ob
         started(f"http://{shown}:{port}/")
         server.run()
     finally:
-        pool.close()
         listening.close()
+        pool.close()
 
 
 def _bracketed(address: str) -> str:

@@ -31,10 +31,10 @@ TEXTS = {
         "derivatives may not exist. Where a number is shown, it follows the convention of PyTorch, such as slope 0 for "
         "abs at 0."
     ),
-    "minimum": mark("The gradient is 0 and the Hessian is positive definite: a local minimum."),
-    "maximum": mark("The gradient is 0 and the Hessian is negative definite: a local maximum."),
-    "saddle": mark("The gradient is 0 and the Hessian has eigenvalues of both signs: a saddle point."),
-    "degenerate": mark("The gradient is 0, and the second derivatives do not decide what kind of point this is."),
+    "minimum": mark("The gradient is 0 up to rounding and the Hessian is positive definite: a local minimum."),
+    "maximum": mark("The gradient is 0 up to rounding and the Hessian is negative definite: a local maximum."),
+    "saddle": mark("The gradient is 0 up to rounding and the Hessian has eigenvalues of both signs: a saddle point."),
+    "degenerate": mark("The gradient is 0 up to rounding, and the second derivatives do not decide its kind."),
     "lower_order": mark("The steps of order {order} cannot be shown at this point; these are those of order 1."),
     "no_steps": mark("The steps cannot be shown at this point."),
     # plots

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import os
 import queue
 import signal
 import threading
@@ -16,7 +17,11 @@ START_SECONDS = 120
 
 
 class TooLong(Exception):
-    """A question took more than its time."""
+    """A question took more than these seconds."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
 
 
 class Busy(Exception):
@@ -56,7 +61,7 @@ class Worker:
 
     def _receive(self, seconds: float) -> Any:
         if not self.connection.poll(seconds):
-            raise TooLong
+            raise TooLong(seconds)
         return self.connection.recv()
 
     def end(self) -> None:
@@ -78,7 +83,7 @@ class Pool:
     """
 
     def __init__(
-        self, answer: Callable[[Any], Any], first: Any, size: int = 2, seconds: float = 15, waiting: int = 4
+        self, answer: Callable[[Any], Any], first: Any, size: int = 2, seconds: float = 20, waiting: int = 4
     ) -> None:
         self.answer, self.first, self.seconds = answer, first, seconds
         self._places = threading.Semaphore(waiting)
@@ -130,8 +135,15 @@ class Pool:
 def _work(connection: Connection, answer: Callable[[Any], Any], first: Any) -> None:
     """In the process: answer until the other side is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the server ends its workers
+    threading.Thread(target=_end_with, args=(multiprocessing.parent_process(),), daemon=True).start()
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         answer(first)
         connection.send("ready")
         while True:
             connection.send(answer(connection.recv()))
+
+
+def _end_with(server: Any) -> None:
+    """Do not go on computing for a server that is gone."""
+    server.join()
+    os._exit(1)
