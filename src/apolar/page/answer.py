@@ -258,11 +258,12 @@ def _figures(
         def along(xs: Numbers, k: int = k) -> Numbers:
             return _evaluated(problem, [xs if j == k else np.full_like(xs, at[j]) for j in range(len(at))])
 
-        drawn = curve(along, float(at[k]), half, taylor, (name, label), f"curve-{k}", caption)
-        if drawn:
-            lines = ("function", "tangent", "taylor")
-            finite = (True, math.isfinite(taylor[1]), math.isfinite(taylor[1] + taylor[2]))
-            yield Figure(drawn, caption, tuple(line for line, shown in zip(lines, finite) if shown))
+        finite = (math.isfinite(taylor[1]), math.isfinite(taylor[1] + taylor[2]))
+        legend = ("function", *(line for line, shown in zip(("tangent", "taylor"), finite) if shown))
+        if not others and len(legend) == 1:
+            caption = say("curve_alone")
+        if drawn := curve(along, float(at[k]), half, taylor, (name, label), f"curve-{k}", caption):
+            yield Figure(drawn, caption, legend)
 
 
 def _said_of_contours(gradient: Tensor, slope: str, stationary: str, without: str) -> str:

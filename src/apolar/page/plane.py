@@ -115,5 +115,13 @@ def short(value: float, step: float) -> str:
     size = max(abs(value), step)
     decimals = max(0, -math.floor(math.log10(step) + 1e-9))
     decimals += step * 10**decimals % 1 > 1e-6
-    digits = f"{value:.{decimals}f}" if step > 1e-4 and size < 1e6 else f"{value:.4g}"
+    return tidy(f"{value:.{decimals}f}" if step > 1e-4 and size < 1e6 else f"{value:.6g}")
+
+
+def tidy(digits: str) -> str:
+    """A number in the signs of print.
+
+    >>> tidy("-1e-05"), tidy("2e+06")
+    ('−1e−5', '2e6')
+    """
     return digits.replace("e+0", "e").replace("e-0", "e-").replace("e+", "e").replace("-", "−")

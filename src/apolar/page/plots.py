@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from contourpy import FillType, contour_generator
 
-from apolar.page.plane import LEFT, TOP, Numbers, Plane, short
+from apolar.page.plane import LEFT, TOP, Numbers, Plane, tidy
 
 SAMPLES, GRID = 801, 121
 """Points along a curve, with the middle one among them, and along one side of a contour plot."""
@@ -22,7 +22,7 @@ LARGEST = 1e300
 
 def half_width(point: Numbers, zoom: int) -> float:
     """How far a plot reaches from the point."""
-    return float(2 * max(1.0, np.abs(point).max() / 2) / 2.0**zoom)
+    return float(2 * max(1.0, np.abs(point).max() / 1e4) / 2.0**zoom)
 
 
 def curve(
@@ -55,9 +55,9 @@ def curve(
     plane = Plane((at - half, at + half), window, 360, 230, names)
     value, slope, curvature = taylor
     lines = {
+        "function": _without_poles(ys, plane.y),
         "taylor": value + slope * (xs - at) + curvature / 2 * (xs - at) ** 2,
         "tangent": value + slope * (xs - at),
-        "function": _without_poles(ys, plane.y),
     }
     content = "".join(plane.line(kind, xs, line) for kind, line in lines.items() if np.isfinite(line).any())
     return plane.svg(identity, description, content, plane.dot(at, value))
@@ -133,16 +133,16 @@ def _levels(values: Numbers) -> list[float]:
 
 def _labels(plane: Plane, lines: dict[float, list[Numbers]], at: Numbers) -> Iterator[str]:
     """The value of each level at one point of its lines, the farthest from the point and the other labels."""
-    levels = [level for level in lines if lines[level]]
     taken = [np.ravel(plane.place(*at[:, None]))]
-    for level, following in zip(levels, [*levels[1:], *levels[-2:-1]] or levels):
+    for level in filter(lines.get, lines):
         points = np.stack(plane.place(*np.concatenate(lines[level]).T), axis=1)
         margin = np.minimum(points - (LEFT, TOP), (LEFT + plane.width, TOP + plane.height) - points).min(axis=1)
         distance = np.min([np.hypot(*(points - other).T) for other in taken], axis=0)
         best = points[np.argmax(np.where(margin > 18, distance, -1))]
         taken.append(best)
-        label = short(level, abs(following - level) or max(abs(level), 1.0))
-        yield f'<text class="label" text-anchor="middle" x="{best[0]:.1f}" y="{best[1] + 4:.1f}">{label}</text>'
+        yield (
+            f'<text class="label" text-anchor="middle" x="{best[0]:.1f}" y="{best[1] + 4:.1f}">{tidy(f"{level:g}")}</text>'
+        )
 
 
 def _arrow(plane: Plane, at: Numbers, gradient: Numbers) -> str:

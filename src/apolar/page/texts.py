@@ -43,6 +43,7 @@ TEXTS = {
     "zoom_in": mark("Zoom in"),
     "zoom_out": mark("Zoom out"),
     "curve": mark("The function near the point, with its tangent and its Taylor approximation of second order."),
+    "curve_alone": mark("The function near the point."),
     "cut": mark("Along {name} through the point, with {others}."),
     "contours": mark(
         "Lines of equal value. The thick one passes through the point; the arrow is the direction of the gradient, which "
