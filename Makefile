@@ -36,6 +36,7 @@ docs: $(VENV)/.docs ## build the documentation into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 catalogues: $(VENV)/.dev ## collect the texts that are translated, and compile the translations
+	@mkdir -p build
 	for domain in $(DOMAINS); do \
 		$(BIN)/pybabel -q extract -k mark --no-location -o build/$$domain.pot src/apolar/$$domain && \
 		$(BIN)/pybabel -q update --init-missing --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date -w 120 \

@@ -48,6 +48,13 @@ def test_a_function_in_a_file(tmp_path):
     assert json.loads(result.output)["derivatives"] == [{"by": ["p"], "value": [9, 6]}]
 
 
+def test_a_module_in_a_file(tmp_path):
+    (tmp_path / "model.py").write_text("import torch\n\nnet = torch.nn.Linear(2, 1)\n")
+    found = json.loads(run(f"{tmp_path}/model.py:net", "--at", "x=1,y=3", "--json").output)
+    assert [entry["by"] for entry in found["derivatives"]] == [["x"], ["weight"], ["bias"]]
+    assert found["derivatives"][1]["value"] == [[1, 3]]
+
+
 @pytest.mark.parametrize(
     "arguments, message",
     [

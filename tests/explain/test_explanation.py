@@ -159,7 +159,8 @@ def test_names_do_not_collide() -> None:
         ((lambda x: x.missing, 1.0), {}, ap.FunctionError, "fails at this point with AttributeError"),
         ((lambda x: x.detach(), 1.0), {}, ap.FunctionError, "does not depend on the inputs"),
         ((lambda x: x > 0, 1.0), {}, ap.FunctionError, "does not depend on the inputs"),
-        ((lambda x: torch.complex(x, x), 1.0), {}, ap.DtypeError, "complex"),
+        ((lambda x: torch.complex(x, x), 1.0), {}, ap.DtypeError, "complex numbers, called at"),
+        ((lambda x: torch.fft.rfft(x).abs().sum(), torch.ones(3)), {}, ap.DtypeError, "fft_rfft gives complex"),
         (("x*y*z*w", dict.fromkeys("xyzw", 1.0), 6), {}, ap.OperatorError, "more than 60 derivations"),
     ],
 )
@@ -184,3 +185,15 @@ def test_wrong_derivatives_of_pytorch_are_refused() -> None:
     torch.testing.assert_close(ap.explain(normalise, 1.0, 2).derivatives["s", "s"], expected)
     with pytest.raises(ap.VerificationError, match="0\\.795495 when its components travel forward"):
         ap.explain(normalise, 1.0, 3)
+
+
+def test_a_singular_point_is_refused_where_the_ways_differ() -> None:
+    """The derivative of xʸ by y is taken as 0 at x = 0; as xʸ log x it is 0·∞."""
+    assert float(ap.explain("x^y", {"x": 0, "y": 2}).derivatives["y",]) == 0
+    with pytest.raises(ap.VerificationError, match="kink or a singular point"):
+        ap.explain("x^y", {"x": 0, "y": 2}, 2)
+
+
+def test_second_derivatives_that_autograd_leaves_without_memory() -> None:
+    explanation = ap.explain(lambda x: torch.nn.functional.l1_loss(x, torch.zeros_like(x)), torch.ones(2).double(), 2)
+    assert explanation.derivatives["x", "x"].tolist() == [0, 0]

@@ -40,3 +40,12 @@ def test_a_formula_that_does_not_hold_at_the_point_is_left_out() -> None:
 def test_long_formulas_are_left_out() -> None:
     text = "*".join(f"sin({k}*x)*exp(x^{k})*log(x + {k})" for k in range(1, 8))
     assert ("x",) not in [s.by for s in ap.explain(text, x=0.5).symbolic]
+
+
+def test_a_formula_that_grows_in_a_loop_is_given_up_early() -> None:
+    def logistic(x):
+        for _ in range(40):
+            x = 3.7 * x * (1 - x)
+        return x
+
+    assert ap.explain(logistic, 0.4).symbolic == ()

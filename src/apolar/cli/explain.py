@@ -51,8 +51,10 @@ def explain(
     """
     point = parse_point(assignments)
     if ".py:" in function:
-        x = torch.tensor(list(point.values()), dtype=torch.float64)
-        explanation = ap.explain(load(function), x, order, lang=lang)
+        loaded = load(function)
+        weights = loaded.parameters() if isinstance(loaded, torch.nn.Module) else ()
+        x = torch.tensor(list(point.values()), dtype=next((w.dtype for w in weights), torch.float64))
+        explanation = ap.explain(loaded, x, order, lang=lang)
     else:
         explanation = ap.explain(function, point, order, lang=lang)
     if html is not None:

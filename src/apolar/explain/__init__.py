@@ -83,7 +83,7 @@ def explain(
 
     Raises:
         ExpressionError: the formula cannot be read, or a value is missing.
-        DtypeError: an input is not real and floating point.
+        DtypeError: an input is not real and floating point, or a value on the way is complex.
         OperatorError: the order is not possible.
         ShapeError: the seed does not have the shape of the result.
         FunctionError: ``f`` fails, is random, or does not return one tensor that depends on the inputs.
@@ -115,6 +115,8 @@ def explain(
             _compare(travelling[output], derivations, moving, order, weights)
             shown = [component for by_orders in travelling.values() for component in by_orders.values()]
     numbers = {(*d.by, name): value for d in derivations for name, value in d.gradients.items()}
+    for found in derivations[1:]:
+        _agree(found.value, numbers[found.by], found.value, found.by, "as a function of its own")
     expression = symbolic.function(output, moving) if weights is None else None
     formulas = () if expression is None else symbolic.derivatives(expression, moving, numbers, output.value)
     return Explanation(
@@ -236,8 +238,6 @@ def _record(function: Callable[..., Any], inputs: Sequence[tuple[str, Tensor]]) 
         found = [type(leaf).__name__ for leaf in tree_leaves(result)]
         raise FunctionError(f"f must return one tensor, got {', '.join(found)}: return one of them, or their sum")
     output = recorder.node(result)
-    if output.value.is_complex():
-        raise DtypeError("the result is complex: return a real number, such as its absolute value")
     if not output.active:
         raise FunctionError(
             "the result does not depend on the inputs in a way that can be differentiated: it is constant, detached, "
@@ -287,12 +287,21 @@ def _compare(
             if len(by) != sum(orders):
                 continue
             forward = travelling[orders].value
-            ahead = float((forward if seed is None else forward * seed).sum())
-            back = float(value.sum())
-            scale = max(1.0, float(value.abs().sum()))
-            if abs(ahead - back) > torch.finfo(value.dtype).eps ** 0.5 * scale:
-                raise VerificationError(
-                    f"the derivative by {', '.join(by)} is {ahead:.6g} when its components travel forward and {back:.6g} "
-                    "through the graph of the gradient. The function has a kink at this point, or PyTorch differentiates "
-                    "one of its operations wrongly at this order: move the point a little, or ask for a lower order."
-                )
+            ahead = (forward if seed is None else forward * seed).sum()
+            _agree(ahead, value.sum(), value, by, "when its components travel forward")
+
+
+def _agree(one: Tensor, other: Tensor, size: Tensor, by: By, how: str) -> None:
+    """Two numbers that were found in two ways are the same, up to rounding of numbers of this size.
+
+    Raises:
+        VerificationError: they are not.
+    """
+    allowed = torch.finfo(size.dtype).eps ** 0.5
+    scale = max(1.0, float(size.nan_to_num(0, 0, 0).abs().sum()))
+    if not torch.allclose(one.to(other.dtype), other, rtol=allowed, atol=allowed * scale, equal_nan=True):
+        raise VerificationError(
+            f"the derivative by {', '.join(by)} is {float(one.sum()):.6g} {how} and {float(other.sum()):.6g} by the backward "
+            "pass. The function has a kink or a singular point here, or PyTorch differentiates one of its operations wrongly "
+            "at this order: move the point a little, or ask for a lower order."
+        )

@@ -1,209 +1,30 @@
 """The elementary functions of numbers, as SymPy knows them: one line each, from which every derivative follows.
 
 A function of the table takes its tensors as symbols and its other arguments as numbers, in the order and with the
-names that torch gives them. What SymPy has no short word for is a class here, with its derivative.
+names that torch gives them.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
 import sympy
-import torch
-import torch.nn.functional as F
 from sympy import Rational, exp, log, sqrt
-from torch import Tensor
 
-from apolar.expression.functions import power
-
-
-class Named(sympy.Function):
-    """A function of one number with a name of its own."""
-
-    nargs = (1,)
-    sign: tuple[str, str]
-
-    def _sympystr(self, printer: Any) -> str:
-        return f"{self.sign[0]}({printer._print(self.args[0])})"
-
-    def _latex(self, printer: Any, exp: str | None = None) -> str:
-        power = f"^{{{exp}}}" if exp else ""
-        return rf"{self.sign[1]}{power}\left({printer._print(self.args[0])}\right)"
-
-
-class step(Named):
-    """1 above 0, and 0 elsewhere."""
-
-    sign = ("step", r"\operatorname{step}")
-
-    def fdiff(self, argindex: int = 1) -> sympy.Expr:
-        return sympy.S.Zero
-
-    def doit(self, **hints: Any) -> sympy.Expr:
-        return sympy.Piecewise((1, self.args[0].doit(**hints) > 0), (0, True))
-
-
-class half_step(step):
-    """1 above 0, 0 below, ½ at 0: how the larger of two equal numbers shares its derivative."""
-
-    sign = ("H", "H")
-
-    def doit(self, **hints: Any) -> sympy.Expr:
-        return sympy.Heaviside(self.args[0].doit(**hints), Rational(1, 2))
-
-
-class sign(step):
-    """−1, 0 or 1."""
-
-    sign = ("sign", r"\operatorname{sign}")
-
-    def doit(self, **hints: Any) -> sympy.Expr:
-        return sympy.sign(self.args[0].doit(**hints))
-
-
-class floor(step):
-    """The next whole number below."""
-
-    sign = ("floor", r"\operatorname{floor}")
-
-    def doit(self, **hints: Any) -> sympy.Expr:
-        return sympy.floor(self.args[0].doit(**hints))
-
-
-class ceil(step):
-    """The next whole number above."""
-
-    sign = ("ceil", r"\operatorname{ceil}")
-
-    def doit(self, **hints: Any) -> sympy.Expr:
-        return sympy.ceiling(self.args[0].doit(**hints))
-
-
-class absolute(Named):
-    """|x|, whose derivative at 0 is taken as 0."""
-
-    sign = ("abs", r"\operatorname{abs}")
-
-    def fdiff(self, argindex: int = 1) -> sympy.Expr:
-        return sign(self.args[0])
-
-    def doit(self, **hints: Any) -> sympy.Expr:
-        return sympy.Abs(self.args[0].doit(**hints))
-
-    def _sympystr(self, printer: Any) -> str:
-        return f"|{printer._print(self.args[0])}|"
-
-    def _latex(self, printer: Any, exp: str | None = None) -> str:
-        return rf"\left|{printer._print(self.args[0])}\right|" + (f"^{{{exp}}}" if exp else "")
-
-
-class sigmoid(Named):
-    """1/(1 + e⁻ˣ)."""
-
-    sign = ("sigmoid", r"\sigma")
-
-    def fdiff(self, argindex: int = 1) -> sympy.Expr:
-        return self * (1 - self)
-
-    def doit(self, **hints: Any) -> sympy.Expr:
-        return 1 / (1 + exp(-self.args[0].doit(**hints)))
-
-
-class softplus(Named):
-    """log(1 + eˣ)."""
-
-    sign = ("softplus", r"\operatorname{softplus}")
-
-    def fdiff(self, argindex: int = 1) -> sympy.Expr:
-        return sigmoid(self.args[0])
-
-    def doit(self, **hints: Any) -> sympy.Expr:
-        return log(1 + exp(self.args[0].doit(**hints)))
-
-
-class relu(Named):
-    """max(0, x)."""
-
-    sign = ("relu", r"\operatorname{relu}")
-
-    def fdiff(self, argindex: int = 1) -> sympy.Expr:
-        return step(self.args[0])
-
-    def doit(self, **hints: Any) -> sympy.Expr:
-        return sympy.Max(0, self.args[0].doit(**hints))
-
-
-class larger(sympy.Function):
-    """The larger of two numbers."""
-
-    nargs = (2,)
-
-    def fdiff(self, argindex: int = 1) -> sympy.Expr:
-        a, b = self.args
-        return half_step(a - b if argindex == 1 else b - a)
-
-    def doit(self, **hints: Any) -> sympy.Expr:
-        return sympy.Max(*(a.doit(**hints) for a in self.args))
-
-    def _sympystr(self, printer: Any) -> str:
-        return f"max({', '.join(map(printer._print, self.args))})"
-
-    def _latex(self, printer: Any, exp: str | None = None) -> str:
-        inside = rf"\max\left({', '.join(map(printer._print, self.args))}\right)"
-        return f"{inside}^{{{exp}}}" if exp else inside
-
-
-def smaller(a: Any, b: Any) -> sympy.Expr:
-    """The smaller of two numbers."""
-    return -larger(-a, -b)
-
-
-def clamp(u: Any, min: Any = None, max: Any = None) -> sympy.Expr:
-    """Between two numbers; torch gives the derivative 1 on both of them."""
-    if any(isinstance(bound, sympy.Symbol) for bound in (min, max)):
-        raise TypeError("bounds that are tensors have no formula here")
-    return between(u, -sympy.oo if min is None else min, sympy.oo if max is None else max)
-
-
-class between(sympy.Function):
-    """x, kept between two numbers."""
-
-    nargs = (3,)
-
-    def fdiff(self, argindex: int = 1) -> sympy.Expr:
-        return inside(*self.args)
-
-    def doit(self, **hints: Any) -> sympy.Expr:
-        u, low, high = (a.doit(**hints) for a in self.args)
-        return sympy.Min(sympy.Max(u, low), high)
-
-    def _sympystr(self, printer: Any) -> str:
-        return f"clamp({', '.join(map(printer._print, self.args))})"
-
-    def _latex(self, printer: Any, exp: str | None = None) -> str:
-        written = rf"\operatorname{{clamp}}\left({', '.join(map(printer._print, self.args))}\right)"
-        return f"{written}^{{{exp}}}" if exp else written
-
-
-class inside(between):
-    """1 between two numbers and on them, 0 elsewhere."""
-
-    def fdiff(self, argindex: int = 1) -> sympy.Expr:
-        return sympy.S.Zero
-
-    def doit(self, **hints: Any) -> sympy.Expr:
-        u, low, high = (a.doit(**hints) for a in self.args)
-        return sympy.Piecewise((1, (u >= low) & (u <= high)), (0, True))
-
-    def _sympystr(self, printer: Any) -> str:
-        u, low, high = map(printer._print, self.args)
-        return f"[{low} ≤ {u} ≤ {high}]"
-
-    def _latex(self, printer: Any, exp: str | None = None) -> str:
-        u, low, high = map(printer._print, self.args)
-        return rf"\left[{low} \le {u} \le {high}\right]" + (f"^{{{exp}}}" if exp else "")
+from apolar.explain.functions import (
+    absolute,
+    ceil,
+    clamp,
+    floor,
+    larger,
+    relu,
+    sigmoid,
+    sign,
+    smaller,
+    softplus,
+    where,
+)
 
 
 def _gelu(u: Any, approximate: str = "none") -> sympy.Expr:
@@ -216,21 +37,12 @@ def _softplus(u: Any, beta: Any = 1, threshold: Any = 20) -> sympy.Expr:
     return softplus(beta * u) / beta
 
 
-class where(sympy.Function):
-    """One of two numbers, by a condition."""
-
-    nargs = (3,)
-
-    def fdiff(self, argindex: int = 1) -> sympy.Expr:
-        return where(self.args[0], int(argindex == 2), int(argindex == 3)) if argindex > 1 else sympy.S.Zero
-
-
 def _above(u: Any, there: Any, elsewhere: Any) -> sympy.Expr:
     return sympy.Piecewise((there, u > 0), (elsewhere, True))
 
 
-def _leaky_relu(u: Any, negative_slope: Any = 0.01, inplace: bool = False) -> sympy.Expr:
-    return _above(u, u, sympy.nsimplify(negative_slope) * u)
+def _leaky_relu(u: Any, negative_slope: Any = Rational("0.01"), inplace: bool = False) -> sympy.Expr:  # noqa: B008
+    return _above(u, u, negative_slope * u)
 
 
 def _elu(u: Any, alpha: Any = 1, inplace: bool = False) -> sympy.Expr:
@@ -349,94 +161,3 @@ SPELLINGS = {
     "sgn": "sign",
     **{f"arc{name[1:]}": name for name in ("asin", "acos", "atan", "asinh", "acosh", "atanh", "atan2")},
 }
-
-# ------------------------------------------------------------------------------------------------------- with tensors
-
-
-def _inside(u: Tensor, low: Any, high: Any) -> Tensor:
-    return ((u >= low) & (u <= high)).to(u.dtype)
-
-
-def _where(condition: Tensor, there: Any, elsewhere: Any) -> Tensor:
-    """torch.where, which takes two Python numbers in the default dtype, in double precision."""
-    chosen = (x if isinstance(x, Tensor) else torch.tensor(x, dtype=torch.float64) for x in (there, elsewhere))
-    return torch.where(condition, *chosen)
-
-
-def _half_step(u: Tensor) -> Tensor:
-    return (torch.sign(u) + 1) / 2
-
-
-def _step(u: Tensor) -> Tensor:
-    return (u > 0).to(u.dtype)
-
-
-ALIKE = (
-    "sin", "cos", "tan", "asin", "acos", "atan", "atan2", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "erf", "erfc",
-    "digamma",
-)  # fmt: skip
-"""What SymPy and torch call the same."""
-
-WITH_TENSORS: dict[Any, Callable[..., Tensor]] = {
-    step: _step,
-    half_step: _half_step,
-    inside: _inside,
-    sign: torch.sign,
-    floor: torch.floor,
-    ceil: torch.ceil,
-    absolute: torch.abs,
-    sigmoid: torch.sigmoid,
-    softplus: F.softplus,
-    relu: torch.relu,
-    where: _where,
-    larger: torch.maximum,
-    between: torch.clamp,
-    exp: torch.exp,
-    log: torch.log,
-    sympy.loggamma: torch.lgamma,
-    **{getattr(sympy, name): getattr(torch, name) for name in ALIKE},
-}
-"""What the functions in a derivative are called in torch."""
-
-
-def compute(expression: sympy.Expr, values: dict[sympy.Symbol, Any]) -> Any:
-    """An expression of tensors, by elementary operations of torch; a Python number where no tensor is inside.
-
-    Raises:
-        KeyError: a function that torch does not have.
-    """
-    if not expression.free_symbols:
-        return float(expression)
-    if expression.is_Symbol:
-        return values[expression]
-    if expression.is_Add:
-        first, *rest = (compute(a, values) for a in expression.as_ordered_terms())
-        return sum(rest, first)
-    if expression.is_Mul:
-        return _product(expression, values)
-    if expression.is_Pow:
-        return _power(*(compute(a, values) for a in expression.args))
-    if expression.is_Piecewise:
-        (there, condition), (elsewhere, _) = expression.args
-        if condition != (condition.lhs > 0):
-            raise KeyError(str(condition))
-        return _where(compute(condition.lhs, values) > 0, compute(there, values), compute(elsewhere, values))
-    if expression.func is sympy.polygamma:
-        return torch.polygamma(int(expression.args[0]), compute(expression.args[1], values))
-    return WITH_TENSORS[expression.func](*(compute(a, values) for a in expression.args))
-
-
-def _product(expression: sympy.Mul, values: dict[sympy.Symbol, Any]) -> Any:
-    above, below = sympy.fraction(expression)
-    if below != 1:
-        return compute(above, values) / compute(below, values)
-    if above.could_extract_minus_sign() and above.args[0] == -1:
-        return -compute(-above, values)
-    first, *rest = (compute(a, values) for a in above.as_ordered_factors())
-    return math.prod(rest, start=first)
-
-
-def _power(base: Any, exponent: Any) -> Any:
-    if isinstance(exponent, float):
-        return torch.sqrt(base) if exponent == 0.5 else power(base, exponent)
-    return base**exponent

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.overrides import handle_torch_function
 
-from apolar.explain.elementary import compute
+from apolar.explain.compute import compute
 from apolar.explain.local import Operation
 from apolar.explain.tape import Node, Recorder, ancestors
 from apolar.explain.tensors import MEAN, SUM

@@ -18,7 +18,7 @@ from torch.utils._pytree import tree_map
 
 from apolar.explain.elementary import ELEMENTARY
 from apolar.explain.notation import Formula, Term, adjoint, applied, exact, indexed, parenthesized, quantity, written
-from apolar.explain.tape import Node
+from apolar.explain.tape import Node, solid
 from apolar.explain.tensors import TENSORS, Rule
 from apolar.language import mark
 
@@ -86,7 +86,10 @@ class Operation:
 
     def derivative(self, position: int) -> sympy.Expr | None:
         """The local derivative as an expression; None where the operation is not computed entry by entry."""
-        return None if self.expression is None else sympy.diff(self.expression, self.symbols[position])
+        if self.expression is None:
+            return None
+        found = sympy.diff(self.expression, self.symbols[position])
+        return sympy.powsimp(found) if self.expression.is_Pow else found  # y xʸ⁻¹, not y xʸ/x
 
     def local(self, position: int) -> Tensor | None:
         """The local derivative as numbers, one for each entry of the result."""
@@ -140,7 +143,7 @@ def _derivative(
     if not result.requires_grad:
         return torch.zeros_like(leaves[position])
     (found,) = torch.autograd.grad(result, leaves[position], upstream, materialize_grads=True)
-    return found
+    return solid(found)
 
 
 def _for_sympy(argument: Any) -> Any:

@@ -186,6 +186,21 @@ class _Plain(StrPrinter):
     def _print_Float(self, value: sympy.Float) -> str:
         return f"{float(value):.15g}"
 
+    def _print_Infinity(self, infinity: sympy.Expr) -> str:
+        return "∞"
+
+    def _print_NegativeInfinity(self, infinity: sympy.Expr) -> str:
+        return "-∞"
+
+    def _print_Max(self, largest: sympy.Max) -> str:
+        return f"max({', '.join(map(self._print, largest.args))})"
+
+    def _print_Min(self, smallest: sympy.Min) -> str:
+        return f"min({', '.join(map(self._print, smallest.args))})"
+
+    def _print_Heaviside(self, step: sympy.Heaviside) -> str:
+        return f"H({self._print(step.args[0])})"
+
     def _print_Piecewise(self, pieces: sympy.Piecewise) -> str:
         (there, condition), (elsewhere, _) = pieces.args
         return f"({self._print(there)} if {self._print(condition)} else {self._print(elsewhere)})"

@@ -39,6 +39,8 @@ def function(output: Node, inputs: Sequence[Node]) -> sympy.Expr | None:
             if expression is None or not all(operand in known for operand in node.operands):
                 return None
             known[node] = expression.xreplace(dict(zip(Operation(node).symbols, (known[x] for x in node.operands))))
+            if known[node].count_ops() > LONGEST:
+                return None
         if (node in known and node.value.shape != output.value.shape) or node.value.is_complex():
             return None
     found = known.get(output)

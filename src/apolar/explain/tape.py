@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import TreeSpec, tree_flatten, tree_unflatten
 
-from apolar.errors import DetachedError, FunctionError, UnsupportedOperator
+from apolar.errors import DetachedError, DtypeError, FunctionError, UnsupportedOperator
 from apolar.explain.elementary import SPELLINGS
 from apolar.explain.notation import Formula, named
 from apolar.jet import user_line
@@ -228,12 +228,17 @@ class Recorder(TorchFunctionMode):
         outputs, nest = tree_flatten(result)
         for k, output in enumerate(outputs):
             if isinstance(output, Tensor):
+                if output.is_complex():
+                    raise DtypeError(
+                        f"{label} gives complex numbers{user_line()}, and only steps of real numbers are explained: write "
+                        "them with the real and the imaginary part"
+                    )
                 same = next((x for x, value in zip(operands, values) if value is output), None)
                 pick = None if isinstance(result, Tensor) else k
                 node = same or Node(
                     self.names.new(self.stem),
                     "operation",
-                    output.detach(),
+                    solid(output.detach()),
                     output.requires_grad,
                     label,
                     func,
@@ -275,6 +280,11 @@ class Recorder(TorchFunctionMode):
             del self.tensors[old]
         self._stands_for(into, new)
         return into
+
+
+def solid(tensor: Tensor) -> Tensor:
+    """The same with memory of its own: autograd has tensors of zeros that have none."""
+    return torch.zeros(tensor.shape, dtype=tensor.dtype, device=tensor.device) if tensor._is_zerotensor() else tensor
 
 
 def spelled(func: Any) -> str:

@@ -1,0 +1,119 @@
+"""A SymPy expression computed with tensors, by elementary operations of torch that can be recorded."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import sympy
+import torch
+import torch.nn.functional as F
+from sympy import exp, log
+from torch import Tensor
+
+from apolar.explain.functions import (
+    absolute,
+    between,
+    ceil,
+    floor,
+    half_step,
+    inside,
+    larger,
+    relu,
+    sigmoid,
+    sign,
+    softplus,
+    step,
+    where,
+)
+from apolar.expression.functions import power
+
+
+def _inside(u: Tensor, low: Any, high: Any) -> Tensor:
+    return ((u >= low) & (u <= high)).to(u.dtype)
+
+
+def _where(condition: Tensor, there: Any, elsewhere: Any) -> Tensor:
+    """torch.where, which takes two Python numbers in the default dtype, in double precision."""
+    a, b = (x if isinstance(x, Tensor) else torch.tensor(x, dtype=torch.float64) for x in (there, elsewhere))
+    return torch.where(condition, a, b)
+
+
+def _half_step(u: Tensor) -> Tensor:
+    return (torch.sign(u) + 1) / 2
+
+
+def _step(u: Tensor) -> Tensor:
+    return (u > 0).to(u.dtype)
+
+
+ALIKE = (
+    "sin", "cos", "tan", "asin", "acos", "atan", "atan2", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "erf", "erfc",
+    "digamma",
+)  # fmt: skip
+"""What SymPy and torch call the same."""
+
+WITH_TENSORS: dict[Any, Callable[..., Tensor]] = {
+    step: _step,
+    half_step: _half_step,
+    inside: _inside,
+    sign: torch.sign,
+    floor: torch.floor,
+    ceil: torch.ceil,
+    absolute: torch.abs,
+    sigmoid: torch.sigmoid,
+    softplus: F.softplus,
+    relu: torch.relu,
+    where: _where,
+    larger: torch.maximum,
+    between: torch.clamp,
+    exp: torch.exp,
+    log: torch.log,
+    sympy.loggamma: torch.lgamma,
+    **{getattr(sympy, name): getattr(torch, name) for name in ALIKE},
+}
+"""What the functions in a derivative are called in torch."""
+
+
+def compute(expression: sympy.Expr, values: dict[sympy.Symbol, Any]) -> Any:
+    """An expression of tensors, by elementary operations of torch; a Python number where no tensor is inside.
+
+    Raises:
+        KeyError: a function that torch does not have.
+    """
+    if not expression.free_symbols:
+        return float(expression)
+    if expression.is_Symbol:
+        return values[expression]
+    if expression.is_Add:
+        first, *rest = (compute(a, values) for a in expression.as_ordered_terms())
+        return sum(rest, first)
+    if expression.is_Mul:
+        return _product(expression, values)
+    if expression.is_Pow:
+        return _power(*(compute(a, values) for a in expression.args))
+    if expression.is_Piecewise:
+        (there, condition), (elsewhere, _) = expression.args
+        if condition != (condition.lhs > 0):
+            raise KeyError(str(condition))
+        return _where(compute(condition.lhs, values) > 0, compute(there, values), compute(elsewhere, values))
+    if expression.func is sympy.polygamma:
+        return torch.polygamma(int(expression.args[0]), compute(expression.args[1], values))
+    return WITH_TENSORS[expression.func](*(compute(a, values) for a in expression.args))
+
+
+def _product(expression: sympy.Mul, values: dict[sympy.Symbol, Any]) -> Any:
+    above, below = sympy.fraction(expression)
+    if below != 1:
+        return compute(above, values) / compute(below, values)
+    if above.could_extract_minus_sign() and above.args[0] == -1:
+        return -compute(-above, values)
+    first, *rest = (compute(a, values) for a in above.as_ordered_factors())
+    return math.prod(rest, start=first)
+
+
+def _power(base: Any, exponent: Any) -> Any:
+    if isinstance(exponent, float):
+        return torch.sqrt(base) if exponent == 0.5 else power(base, exponent)
+    return base**exponent
