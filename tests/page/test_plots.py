@@ -137,6 +137,9 @@ def test_names_of_axes_are_escaped():
     assert "<x>" not in svg
 
 
-@pytest.mark.parametrize("point, zoom, half", [([0.5], 0, 2), ([0.5], 1, 1), ([100.0, 1.0], 0, 2), ([1.0, -1e6], 0, 200), ([0.5], -1, 4)])
+@pytest.mark.parametrize(
+    "point, zoom, half",
+    [([0.5], 0, 2), ([0.5], 1, 1), ([0.5], -1, 4), ([100.0, 1.0], 0, 2), ([1.0, -1e6], 0, 200)],
+)
 def test_half_widths(point, zoom, half):
     assert half_width(np.array(point), zoom) == half
