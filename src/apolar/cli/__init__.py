@@ -12,6 +12,7 @@ from apolar.cli.diagnose import diagnose
 from apolar.cli.explain import explain
 from apolar.cli.operators import operators
 from apolar.cli.plan import plan
+from apolar.cli.serve import serve
 from apolar.errors import ApolarError
 
 __all__ = ["main"]
@@ -45,5 +46,5 @@ def main() -> None:
     """
 
 
-for _command in (derive, explain, plan, check, diagnose, operators, demo):
+for _command in (derive, explain, plan, check, diagnose, operators, serve, demo):
     main.add_command(_command)

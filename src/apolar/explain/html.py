@@ -27,11 +27,12 @@ def page(explanation: Explanation, lang: Language) -> str:
 
 def fragment(explanation: Explanation, lang: Language) -> str:
     """The part of a page that a notebook shows."""
-    content = "\n".join(map(_block, blocks(explanation, lang)))
+    content = "\n".join(map(element, blocks(explanation, lang)))
     return f'<style>{STYLE}</style>\n<article class="apolar-explain">\n{content}\n</article>'
 
 
-def _block(block: Block) -> str:
+def element(block: Block) -> str:
+    """One block of the document."""
     match block:
         case Heading(text, level):
             return f"<h{level}>{escape(text)}</h{level}>"
