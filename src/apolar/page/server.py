@@ -51,7 +51,7 @@ LOOPBACK_NAMES = {"localhost", "127.0.0.1", "::1"}
 HEADER_BYTES, BODY_BYTES, THREADS, CONNECTIONS = 65_536, 1024, 8, 50
 """What the server takes of one request, and how many at once; the page itself never sends a body."""
 
-REMEMBERED = 64
+REMEMBERED = 16
 """Answers that are kept, for the back button and for links that are opened again."""
 
 

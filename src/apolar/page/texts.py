@@ -21,7 +21,6 @@ TEXTS = {
     "language": mark("Language"),
     "skip": mark("Skip to the result"),
     "about": mark("Computed on this machine by apolar {version}. What is typed stays here."),
-    "error_title": mark("Not understood"),
     # the answer
     "at_point": mark("at {point}"),
     "in_the_order": mark("Rows and columns in the order {names}."),
