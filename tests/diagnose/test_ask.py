@@ -52,6 +52,23 @@ FUNCTIONS = {
 }
 
 
+POINTS = torch.linspace(0, 1, 10).reshape(5, 2)
+
+
+@pytest.mark.parametrize("order", [1, 2, 3])
+@pytest.mark.parametrize("form", ["function", "tensors"])
+def test_points_in_rows_are_no_fault(order, form):
+    net = nn.Sequential(nn.Linear(2, 4), nn.Tanh(), nn.Linear(4, 1))
+    x = POINTS.clone().requires_grad_()
+    subject = net if form == "function" else net(x)
+    assert ap.diagnose(subject, x, order=order).healthy
+
+
+def test_a_function_must_return_a_tensor():
+    with pytest.raises(ap.DtypeError, match="tuple"):
+        ap.diagnose(lambda x: (x, x), X)
+
+
 @pytest.mark.parametrize("f, order, codes", FUNCTIONS.values(), ids=FUNCTIONS)
 def test_functions(f, order, codes):
     assert ap.diagnose(f, X, order=order).codes == codes

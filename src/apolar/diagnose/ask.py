@@ -76,10 +76,19 @@ def diagnose(
 
 
 def _differentiate(y: Tensor, x: Tensor, order: int) -> Tensor:
-    """The derivative row by row, as it is usually asked of PyTorch."""
-    for _ in range(order):
+    """The derivative row by row, as it is usually asked of PyTorch; those of higher order along a line."""
+    if not isinstance(y, Tensor):
+        raise DtypeError(f"the function must return one tensor; it returned {type(y).__name__}")
+    direction = _direction(x)
+    for k in range(order):
+        y = y * direction if k else y
         y = torch.autograd.grad(y, x, torch.ones_like(y), create_graph=True)[0]
     return y
+
+
+def _direction(x: Tensor) -> Tensor:
+    """The line along which derivatives are taken."""
+    return torch.randn(x.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64).to(x)
 
 
 def _attempt(memory: Memory, call: Callable[[], Any]) -> None:
@@ -101,8 +110,7 @@ def _of_function(memory: Memory, f: Callable[[Tensor], Any], x: Tensor, order: i
 
 def _compare(memory: Memory, f: Callable[[Tensor], Any], x: Tensor, order: int) -> None:
     """Autograd against finite differences in double precision, and the dtype of ``x`` against double, along a line."""
-    generator = torch.Generator().manual_seed(0)
-    direction = torch.randn(x.shape, generator=generator, dtype=torch.float64).to(x)
+    direction = _direction(x)
 
     def along(s: Tensor) -> Tensor:
         y = f(x.to(s) + s.reshape(()) * direction.to(s))

@@ -8,7 +8,16 @@ from dataclasses import replace
 import torch
 
 from apolar.diagnose.nonfinite import finite
-from apolar.diagnose.operations import ADDITIVE, CASTING, COPYING, DETACHING, EXPANDING, OVERFLOWING, WITHOUT_VALUES
+from apolar.diagnose.operations import (
+    ADDITIVE,
+    CASTING,
+    COPYING,
+    DETACHING,
+    EXPANDING,
+    LIKE,
+    OVERFLOWING,
+    WITHOUT_VALUES,
+)
 from apolar.diagnose.places import Place
 from apolar.diagnose.shapes import cancelled, carried, magnified, reduced
 from apolar.diagnose.traces import NONE, Call, Derivative, Mark, Marks, Memory, Trace
@@ -55,7 +64,7 @@ def _passed_on(call: Call, numbers: Marks) -> Marks:
 def _cut(memory: Memory, call: Call) -> Marks:
     """The mark of a call whose result has no graph although an argument had one."""
     place = call.place
-    if call.name in WITHOUT_VALUES:
+    if call.name in WITHOUT_VALUES or (call.name in LIKE and not call.inputs[0].requires_grad):
         return NONE
     if call.name in COPYING:
         code = "tensor-copy"

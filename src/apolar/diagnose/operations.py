@@ -20,6 +20,9 @@ WITHOUT_VALUES = {
 }  # fmt: skip
 """What they return does not depend smoothly on the values that they are given, and is not expected to."""
 
+LIKE = {"to", "type_as", "expand_as", "view_as", "reshape_as"}
+"""Of the second argument they take only the dtype, the device or the shape."""
+
 IN_PLACE = {"__setitem__", "__iadd__", "__isub__", "__imul__", "__idiv__", "__itruediv__", "__ipow__"}
 
 MEMORY = {"requires_grad_", "retain_grad", "detach_", "share_memory_", "zero_", "set_", "rename_", "resize_"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -27,7 +28,8 @@ def derivative_of(request: Request) -> Derivative:
     once = before.once if before else None
     for node in path:
         name = graph.family(node)
-        families.setdefault(name, graph.origin(node))
+        if _in_training(node):
+            families.setdefault(name, graph.origin(node))
         if hasattr(getattr(getattr(node, "_forward_cls", None), "backward", None), "__wrapped__"):
             once = name
         if name in KINKS:
@@ -105,8 +107,13 @@ def _coupled(request: Request) -> None:
     for node in graph.between(request.below, ends):
         made = graph.origin(node)
         by_batch = graph.family(node) in {"NativeBatchNorm", "CudnnBatchNorm"} and made.name != "instance_norm"
-        if by_batch and getattr(node, "_saved_training", True):
+        if by_batch and _in_training(node):
             request.memory.report("batch-coupled", made.place if made.place.file else request.place)
+
+
+def _in_training(node: Any) -> bool:
+    """Whether a node of batch normalisation, or of its derivative, uses the mean and variance of the batch."""
+    return bool(getattr(node, "_saved_training", getattr(node, "_saved_train", True)))
 
 
 def look_before(request: Request) -> None:
