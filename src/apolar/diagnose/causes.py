@@ -128,7 +128,7 @@ CAUSES: dict[str, Cause] = {
     ),
     "item": Cause(
         mark("{name} makes a Python number of a tensor, and the number goes on into what is differentiated."),
-        mark("A Python number has no graph: for autograd it is a constant. math.sin(x) and float(x) convert without a word."),
+        mark("A Python number has no graph: for autograd it is a constant. math.sin(x) and float(x) convert without an error."),
         mark("torch.sin(x)  # in the place of math.sin(x); leave out .item(), float() and .tolist()"),
     ),
     "numpy": Cause(
