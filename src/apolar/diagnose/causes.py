@@ -60,7 +60,10 @@ CAUSES: dict[str, Cause] = {
         (r"implicitly created only for scalar outputs",),
     ),
     "fresh-slice": Cause(
-        mark("The input of shape {shape} is a new tensor, made by {name}: the output was computed from what it was made of."),
+        mark(
+            "The input of shape {shape} is a new tensor, made by {name}: the output was computed from what it was made of. Line "
+            "{asked} asks for the gradient with respect to it."
+        ),
         mark("Each slice, reshape or copy is a tensor of its own. A gradient leads only to the tensors that were used."),
         mark(
             "x = X[:, 0:1]; y = f(x); torch.autograd.grad(y.sum(), x)  # slice first, then compute\n"

@@ -55,8 +55,14 @@ def _unused(request: Request, x: Tensor) -> None:
     elif not x.requires_grad:
         memory.report("nothing-requires-grad", request.place, what="x")
     elif _made_of_inputs(request, x):
-        name = graph.origin(x.grad_fn).name or graph.family(x.grad_fn)
-        memory.report("fresh-slice", request.place, shape=tuple(x.shape), name=name)
+        made = graph.origin(x.grad_fn)
+        memory.report(
+            "fresh-slice",
+            made.place if made.place.file else request.place,
+            shape=tuple(x.shape),
+            name=made.name or graph.family(x.grad_fn),
+            asked=request.place.line or "?",
+        )
     elif not (request.tolerant or (request.allowed and isinstance(x, nn.Parameter))):
         memory.report("input-unused", request.place, shape=tuple(x.shape))
 

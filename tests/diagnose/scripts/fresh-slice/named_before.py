@@ -1,7 +1,7 @@
 import torch
 
 points = torch.rand(6, 2, requires_grad=True)
-x, t = points[:, 0], points[:, 1]
+x, t = points[:, 0], points[:, 1]  # <- here
 
 
 def field(p):
@@ -9,7 +9,7 @@ def field(p):
 
 
 def derivative(y, x):
-    return torch.autograd.grad(y, x, torch.ones_like(y))[0]  # <- here
+    return torch.autograd.grad(y, x, torch.ones_like(y))[0]
 
 
 derivative(field(points), t)

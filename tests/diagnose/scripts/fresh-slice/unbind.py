@@ -8,6 +8,6 @@ def wave(points):
 pts = torch.rand(6, 2)
 pts.requires_grad = True
 u = wave(pts)
-x, y = pts.unbind(dim=1)
-g = torch.autograd.grad(u.sum(), [x, y], allow_unused=True)  # <- here
+x, y = pts.unbind(dim=1)  # <- here
+g = torch.autograd.grad(u.sum(), [x, y], allow_unused=True)
 print(g)
