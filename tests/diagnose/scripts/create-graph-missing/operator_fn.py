@@ -1,6 +1,7 @@
+from functools import partial
+
 import torch
 from torch import nn
-from functools import partial
 
 D = partial(torch.autograd.grad, retain_graph=True)
 

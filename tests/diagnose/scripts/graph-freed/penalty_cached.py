@@ -1,5 +1,6 @@
-import torch
 from dataclasses import dataclass
+
+import torch
 
 
 @dataclass

@@ -1,4 +1,5 @@
 import math
+
 import torch
 
 x = torch.linspace(0, 1, 10)

@@ -1,6 +1,6 @@
 import torch
 from torch.autograd.functional import hessian, jacobian
-from torch.func import hessian as fh, jacrev
+from torch.func import hessian as fh
 
 W = torch.randn(3, 3)
 

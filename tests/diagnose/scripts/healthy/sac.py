@@ -1,7 +1,8 @@
 import copy
+
 import torch
-from torch import nn
 import torch.nn.functional as F
+from torch import nn
 
 q1, pi = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 1)), nn.Linear(3, 2)
 q1t = copy.deepcopy(q1)

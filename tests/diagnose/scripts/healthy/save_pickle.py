@@ -1,6 +1,7 @@
 import os
 import pickle
 import tempfile
+
 import torch
 from torch import nn
 

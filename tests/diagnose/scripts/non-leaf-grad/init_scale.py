@@ -1,5 +1,6 @@
-import torch
 import math
+
+import torch
 
 fan_in = 4
 W = torch.randn(fan_in, 2, requires_grad=True) / math.sqrt(fan_in)  # <- here
