@@ -8,6 +8,7 @@ counts only while it stands for a number in the running frame.
 from __future__ import annotations
 
 import ast
+import builtins
 import linecache
 from collections.abc import Iterator
 from functools import cache
@@ -30,6 +31,9 @@ HARMLESS = {"len", "print", "str", "repr", "format", "isinstance", "range", "typ
 """Calls whose result does not depend on the values that they are given."""
 
 NO_NUMBERS = (Tensor, bool, str, torch.dtype, torch.device, type(None))
+
+CALLED = ("__call__", "forward")
+"""What runs where an object is called."""
 
 CONSTRUCTORS = {"Tensor", "FloatTensor", "DoubleTensor"}
 
@@ -132,9 +136,17 @@ class Flow:
             return held and (frame is None or _is_number(lookup(node, frame)))
         if isinstance(node, ast.Attribute) and ("attribute", node.attr) in self.keys:
             return frame is None or _is_number(lookup(node, frame))
-        if isinstance(node, ast.Call) and ("result", called(node)) in self.keys:
+        if isinstance(node, ast.Call) and self._returns(node):
             return True
         return any(self._holds(child, text, frame) for child in ast.iter_child_nodes(node))
+
+    def _returns(self, call: ast.Call) -> bool:
+        """Whether a function, or an object that is called like one, gives the number back."""
+        name = called(call)
+        owner = getattr(call.func, "value", None)
+        plain = owner is None or (isinstance(owner, ast.Name) and owner.id == "self")
+        is_object = plain and name not in self.functions and not hasattr(builtins, name)
+        return any(("result", n) in self.keys for n in (name, *(CALLED * is_object)))
 
     def _passed_on(self, node: ast.AST, text: Source) -> Iterator[Key]:
         """What holds the number once this node has run."""
