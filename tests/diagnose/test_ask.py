@@ -126,6 +126,49 @@ def without_create_graph():
     torch.autograd.grad(g.sum(), X)
 
 
+def sliced_afterwards():
+    y = torch.sin(X)
+    first = X[:1]
+    torch.autograd.grad(y.sum(), first)
+
+
+def constant():
+    g = torch.autograd.grad((3 * X).sum(), X, create_graph=True)[0]
+    torch.autograd.grad(g.sum(), X)
+
+
+def compared():
+    share = (X > 0.5).float()
+    share.mean().backward()
+
+
+def half(x):
+    return x.detach() / 2
+
+
+class Rounding(nn.Module):
+    def forward(self, x):
+        return torch.tensor(x.tolist()) * 2
+
+
+def in_a_function():
+    half(X).sum().backward()
+
+
+def in_a_module():
+    net = Rounding()
+    net(X).sum().backward()
+
+
+@torch.no_grad()
+def evaluated(x):
+    return x**2
+
+
+def in_a_decorated_function():
+    evaluated(X).sum().backward()
+
+
 def nothing():
     x = torch.ones(2)
     (x**2).sum().backward()
@@ -137,6 +180,12 @@ ERRORS = {
     copied: ("tensor-copy", "    total = torch.tensor([a, a])"),
     switched_off: ("no-grad", "    with torch.no_grad():"),
     without_create_graph: ("create-graph-missing", "    g = torch.autograd.grad(torch.sin(X).sum(), X)[0]"),
+    sliced_afterwards: ("fresh-slice", "    torch.autograd.grad(y.sum(), first)"),
+    constant: ("constant-derivative", "    torch.autograd.grad(g.sum(), X)"),
+    compared: ("piecewise-constant", "    share = (X > 0.5).float()"),
+    in_a_function: ("detach", "    return x.detach() / 2"),
+    in_a_module: ("item", "        return torch.tensor(x.tolist()) * 2"),
+    in_a_decorated_function: ("no-grad", "@torch.no_grad()"),
     nothing: ("nothing-requires-grad", "    (x**2).sum().backward()"),
 }
 

@@ -61,8 +61,8 @@ CAUSES: dict[str, Cause] = {
     ),
     "fresh-slice": Cause(
         mark(
-            "The input of shape {shape} is a new tensor, made by {name}: the output was computed from what it was made of. Line "
-            "{asked} asks for the gradient with respect to it."
+            "The input of shape {shape} is a new tensor, made by {name}: the output was computed from what it was made of. "
+            "Line {asked} asks for the gradient with respect to it."
         ),
         mark("Each slice, reshape or copy is a tensor of its own. A gradient leads only to the tensors that were used."),
         mark(

@@ -8,6 +8,7 @@ counts only while it stands for a number in the running frame.
 from __future__ import annotations
 
 import ast
+import builtins
 import linecache
 from collections.abc import Iterator
 from functools import cache
@@ -30,6 +31,9 @@ HARMLESS = {"len", "print", "str", "repr", "format", "isinstance", "range", "typ
 """Calls whose result does not depend on the values that they are given."""
 
 NO_NUMBERS = (Tensor, bool, str, torch.dtype, torch.device, type(None))
+
+CALLED = ("__call__", "forward")
+"""What runs where an object is called."""
 
 CONSTRUCTORS = {"Tensor", "FloatTensor", "DoubleTensor"}
 
@@ -125,16 +129,24 @@ class Flow:
         """Whether an expression contains the number, as it is or in something computed from it."""
         if node is self.anchor:
             return True
-        if isinstance(node, (ast.Compare, ast.JoinedStr)) or (isinstance(node, ast.Call) and _called(node) in HARMLESS):
+        if isinstance(node, (ast.Compare, ast.JoinedStr)) or (isinstance(node, ast.Call) and called(node) in HARMLESS):
             return False
         if isinstance(node, ast.Name):
             held = any(("name", scope, node.id) in self.keys for scope in text.scopes[node])
-            return held and (frame is None or _is_number(_lookup(node, frame)))
+            return held and (frame is None or _is_number(lookup(node, frame)))
         if isinstance(node, ast.Attribute) and ("attribute", node.attr) in self.keys:
-            return frame is None or _is_number(_lookup(node, frame))
-        if isinstance(node, ast.Call) and ("result", _called(node)) in self.keys:
+            return frame is None or _is_number(lookup(node, frame))
+        if isinstance(node, ast.Call) and self._returns(node):
             return True
         return any(self._holds(child, text, frame) for child in ast.iter_child_nodes(node))
+
+    def _returns(self, call: ast.Call) -> bool:
+        """Whether a function, or an object that is called like one, gives the number back."""
+        name = called(call)
+        owner = getattr(call.func, "value", None)
+        plain = owner is None or (isinstance(owner, ast.Name) and owner.id == "self")
+        is_object = plain and name not in self.functions and not hasattr(builtins, name)
+        return any(("result", n) in self.keys for n in (name, *(CALLED * is_object)))
 
     def _passed_on(self, node: ast.AST, text: Source) -> Iterator[Key]:
         """What holds the number once this node has run."""
@@ -165,7 +177,7 @@ class Flow:
 
     def _parameters(self, call: ast.Call, text: Source) -> Iterator[Key]:
         """The parameters of the user's own functions that are given the number."""
-        for _, function in self.functions.get(_called(call), ()):
+        for _, function in self.functions.get(called(call), ()):
             names = [a.arg for a in (*function.args.posonlyargs, *function.args.args)]
             if isinstance(call.func, ast.Attribute) and names[:1] == ["self"]:
                 names = names[1:]
@@ -173,7 +185,7 @@ class Flow:
             yield from (("name", function, name) for name, value in given if self._holds(value, text))
 
 
-def _called(call: ast.Call) -> str:
+def called(call: ast.Call) -> str:
     """The simple name of what is called."""
     return call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", "")
 
@@ -194,12 +206,12 @@ def _targets(target: ast.AST, scopes: tuple[ast.AST, ...]) -> Iterator[Key]:
 UNKNOWN = object()
 
 
-def _lookup(node: ast.AST, frame: FrameType) -> Any:
+def lookup(node: ast.AST, frame: FrameType) -> Any:
     """What a name or an attribute of a name stands for; nothing is run."""
     if isinstance(node, ast.Name):
         return frame.f_locals.get(node.id, frame.f_globals.get(node.id, UNKNOWN))
     if isinstance(node, ast.Attribute):
-        return getattr(_lookup(node.value, frame), "__dict__", {}).get(node.attr, UNKNOWN)
+        return getattr(lookup(node.value, frame), "__dict__", {}).get(node.attr, UNKNOWN)
     return UNKNOWN
 
 
@@ -213,7 +225,7 @@ def _is_number(value: Any) -> bool:
 def anchor_is_constructor(place: Place) -> bool:
     """Whether a constructor such as torch.FloatTensor converted a tensor; its result is seen by nobody."""
     node = source(place.file).node(place) if place.file else None
-    return isinstance(node, ast.Call) and _called(node) in CONSTRUCTORS
+    return isinstance(node, ast.Call) and called(node) in CONSTRUCTORS
 
 
 def anchor_is_implicit(place: Place) -> bool:
@@ -222,7 +234,7 @@ def anchor_is_implicit(place: Place) -> bool:
     The function ``float`` is called by its name, and others convert on their own.
     """
     node = source(place.file).node(place) if place.file else None
-    return isinstance(node, ast.Call) and _called(node) not in {
+    return isinstance(node, ast.Call) and called(node) not in {
         "float",
         "int",
         "complex",

@@ -77,12 +77,20 @@ def here() -> Place:
     return place_of(user_frame(sys._getframe(1)))
 
 
-def place_of_error(traceback: TracebackType | None) -> Place:
-    """The innermost line of the user's code in a traceback."""
-    found = NOWHERE
+def failed_in(traceback: TracebackType | None) -> TracebackType | None:
+    """The innermost entry of a traceback that is the user's code."""
+    found = None
     while traceback is not None:
-        code = traceback.tb_frame.f_code
-        if not _is_inside(code.co_filename):
-            found = _place(code.co_filename, code, traceback.tb_lasti, traceback.tb_lineno)
+        if not _is_inside(traceback.tb_frame.f_code.co_filename):
+            found = traceback
         traceback = traceback.tb_next
     return found
+
+
+def place_of_error(traceback: TracebackType | None) -> Place:
+    """The innermost line of the user's code in a traceback."""
+    entry = failed_in(traceback)
+    if entry is None:
+        return NOWHERE
+    code = entry.tb_frame.f_code
+    return _place(code.co_filename, code, entry.tb_lasti, entry.tb_lineno)

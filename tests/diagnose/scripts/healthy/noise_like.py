@@ -1,5 +1,4 @@
 import torch
-from torch import nn
 
 x = torch.linspace(0, 1, 6, requires_grad=True)
 noise = torch.randn(6, dtype=torch.float64).to(x)
