@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import pytest
 import sympy
@@ -197,3 +198,77 @@ def test_a_singular_point_is_refused_where_the_ways_differ() -> None:
 def test_second_derivatives_that_autograd_leaves_without_memory() -> None:
     explanation = ap.explain(lambda x: torch.nn.functional.l1_loss(x, torch.zeros_like(x)), torch.ones(2).double(), 2)
     assert explanation.derivatives["x", "x"].tolist() == [0, 0]
+
+
+def test_a_value_that_is_two_arguments_has_two_contributions() -> None:
+    """By each argument alone: neither of them is ∂v₁/∂x."""
+    explanation = ap.explain("x^x", x=2.0, order=2)
+    base, exponent = explanation.derivations[0].adjoints[1].contributions
+    assert (base.place, exponent.place) == (1, 2)
+    assert float(base.value) == 4
+    assert float(exponent.value) == pytest.approx(4 * math.log(2))
+    assert "x̄⁽¹⁾ = v̄₁·x^(x - 1)·x = 1·4 = 4   (from v₁, by pow, as argument 1)" in str(explanation)
+    assert [str(c.formula) for c in explanation.components] == [
+        "x^x·log(x) + x^x",
+        "x^x·log(x)² + 2·x^x·log(x) + x^x + x^x/x",
+    ]
+
+
+@pytest.mark.parametrize("text", ["digamma(x)", "lgamma(x)", "relu(x)*x", "max(x, 1)*x", "min(x, 1)^2", "gelu(x)"])
+def test_every_step_of_a_formula_has_a_local_derivative(text: str) -> None:
+    for derivation in ap.explain(text, x=1.5, order=3).derivations:
+        for adjoint in derivation.adjoints:
+            assert all(contribution.local is not None for contribution in adjoint.contributions)
+
+
+def test_far_out_a_second_derivative_is_0_and_not_nan() -> None:
+    assert float(ap.explain("gelu(x)", x=-900.0, order=2).derivatives["x", "x"]) == 0
+
+
+def test_numbers_beyond_the_largest() -> None:
+    explanation = ap.explain("x^2", x=1e200)
+    assert float(explanation.derivatives["x",]) == 2e200
+    assert "v₁ = x² = (1e+200)² = inf" in str(explanation)
+    assert [found.by for found in explanation.symbolic] == [("x",)]
+
+
+@pytest.mark.parametrize(
+    "text, x, sentence",
+    [
+        ("log(x) + x", -1.0, "v₁ is the first value that is not a finite number"),
+        ("sqrt(x)", 0.0, "The derivative of f is not finite here"),
+        ("x^2", 1.0, None),
+    ],
+)
+def test_what_is_not_finite_is_named(text: str, x: float, sentence: str | None) -> None:
+    found = str(ap.explain(text, x=x))
+    assert sentence in found if sentence else "finite" not in found
+
+
+def test_attention_has_second_derivatives() -> None:
+    q, k = torch.randn(2, 1, 3, 2, dtype=torch.float64)
+
+    def attend(q: Tensor, k: Tensor) -> Tensor:
+        return torch.nn.functional.scaled_dot_product_attention(q, k, q * k)
+
+    def by_hand(q: Tensor, k: Tensor) -> Tensor:
+        return (q @ k.mT / math.sqrt(2)).softmax(-1) @ (q * k)
+
+    explanation = ap.explain(attend, (q, k), 2)
+    expected = nested(by_hand, {"q": q, "k": k}, 2)
+    for by, value in explanation.derivatives.items():
+        if by in expected:
+            torch.testing.assert_close(value, expected[by])
+
+
+def test_what_pytorch_cannot_differentiate_is_refused() -> None:
+    points = torch.ones(2, 3, dtype=torch.float64)
+    with pytest.raises(ap.UnsupportedOperator, match="_cdist_backward"):
+        ap.explain(lambda x: torch.cdist(x, points * torch.arange(1, 4)).sum(), points, 2)
+
+
+def test_several_results_of_which_one_input_makes_only_some() -> None:
+    x, y = torch.ones(2, dtype=torch.float64), torch.arange(3, dtype=torch.float64)
+    explanation = ap.explain(lambda x, y: torch.mul(*torch.meshgrid(x, y, indexing="ij")), (x, y), 2)
+    assert explanation.derivatives["x",].tolist() == [3, 3]
+    assert explanation.derivatives["x", "y"].tolist() == [2, 2, 2]

@@ -157,3 +157,63 @@ def test_boxes_do_not_overlap() -> None:
         for k, (x, y, w, h) in enumerate(rectangles):
             for u, v, width, height in rectangles[:k]:
                 assert x + w <= u or u + width <= x or y + h <= v or v + height <= y
+
+
+def test_signs_are_explained_where_they_occur() -> None:
+    at = {"x": 1, "y": 2}
+    for sign, text in {"H(u) is 1": "max(x, y)", "A comparison in brackets": "relu(x)*y"}.items():
+        assert sign in str(ap.explain(text, at))
+        assert sign not in str(ap.explain("sin(x)*y", at))
+    assert "⊙ multiplies entry by entry." in str(ap.explain(torch.sin, torch.ones(2)))
+    assert "Jᵀ(g) is the transposed Jacobian" in str(ap.explain(torch.matrix_exp, torch.eye(2)))
+    assert "⊙" not in str(ap.explain(torch.sin, 1.0))
+
+
+def test_text_leaves_out_the_middle_of_many_lines() -> None:
+    def many(x):
+        for _ in range(100):
+            x = torch.sin(x)
+        return x
+
+    explanation = ap.explain(many, 1.0)
+    text = str(explanation)
+    assert "⋮    21 lines are left out here" in text
+    assert "v₅₀ = " not in text
+    assert "v₁₀₀ = " in text
+    assert f"many′ = x̄ = {explanation.derivatives['x',]:.6f}" in text
+    assert len(json.loads(explanation.to_json())["derivations"][0]["forward"]) == 100
+    assert "v_{50}" in explanation.to_html() or "<mn>50</mn>" in explanation.to_html()
+    assert r"v_{50}" in explanation.to_latex()
+
+
+def test_long_sums_are_abbreviated() -> None:
+    text = str(ap.explain(lambda x: sum(x**k for k in range(2, 20)), 1.0))
+    assert "x̄⁽¹⁰⁾ + … + x̄⁽¹⁸⁾ = " in text
+    assert "x̄⁽¹¹⁾ = " in text
+
+
+def test_negative_arguments_keep_their_parentheses_in_latex() -> None:
+    assert r"\sin{\left({-1} \right)}" in ap.explain("sin(x)", x=-1).to_latex()
+    assert r"\left(1 \cdot 10^{8}\right)^{2}" in ap.explain("x^2", x=1e8).to_latex()
+
+
+class Odd(torch.nn.Module):
+    """Its parameter has a name that HTML would take for an element."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_parameter("<b>&_", torch.nn.Parameter(torch.ones(2)))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x @ getattr(self, "<b>&_")
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_names_are_escaped(order: int) -> None:
+    explanation = ap.explain(Odd(), torch.ones(2), order)
+    page = explanation.to_html()
+    assert "<b>" not in page
+    assert "&lt;b&gt;" in page
+    for formula in re.findall(r"<math.*?</math>|<svg.*?</svg>", page, re.DOTALL):
+        ET.fromstring(formula)
+    assert r"parameter <b>\&\_" in explanation.to_latex()

@@ -27,6 +27,9 @@ SLOW = (sympy.erf, sympy.erfc, HyperbolicFunction, sympy.Abs, sympy.sign, sympy.
 PATIENCE = 2.0
 """After so many seconds no further formula is derived."""
 
+BITS = 120
+"""In which formulas are computed. SymPy's evalf may take more and more bits without end, as for 1 + erf(-900)."""
+
 ENTRIES = 3
 """So many entries of a vector are compared with the numbers."""
 
@@ -107,7 +110,7 @@ def _agrees(formula: sympy.Expr, symbols: Mapping[str, sympy.Symbol], inputs: Se
     precision = math.sqrt(torch.finfo(wanted.dtype).eps)
     for point, value in zip(points, values):
         try:
-            number = mpmath.mpmathify(formula.xreplace(point).evalf(20))
+            number = mpmath.mpmathify(formula.xreplace(point)._eval_evalf(BITS))
         except (TypeError, ValueError, AttributeError, ZeroDivisionError, OverflowError):
             return False
         if not (math.isfinite(value) and abs(number - value) <= precision * max(1.0, abs(value))):
