@@ -211,11 +211,26 @@ def test_small_calls_are_not_compiled_at_once(ran: list[str]) -> None:
     whole = fresh()
     g, _ = operands(TANH, whole, 3, 2)
     with ap.settings(kernels="auto"):
-        for _ in range(50):
+        for _ in range(compiled.CALLS - 1):
             compiled.compose(whole, g)
+        (kernel,) = whole.kernels.values()
+        assert kernel.builder is None
+        compiled.compose(whole, g)
+    assert kernel.builder is not None
+    kernel.builder.join()
+
+
+def test_small_calls_do_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = fresh()
+    g, _ = operands(TANH, whole, 3, 2)
+    go_on = threading.Event()
+    monkeypatch.setattr(compiled.Kernel, "_build", lambda kernel: go_on.wait(60))
+    with ap.settings(kernels="auto"):
+        for _ in range(50):
+            compiled.compose(whole, g)  # would never come back
     (kernel,) = whole.kernels.values()
-    assert kernel.builder is None
-    assert not ran
+    go_on.set()
+    kernel.builder.join()
 
 
 def test_eager_never_compiles(ran: list[str]) -> None:

@@ -23,14 +23,14 @@ from apolar.kernels.settings import current
 
 TYPES = {torch.float32: "float", torch.float64: "double"}
 
-WORK = 30_000
-"""Entries in all calls after which a program is built; every call counts for some more, however small."""
+WORK, CALLS = 30_000, 8
+"""Entries in all calls, and calls however small, after which a program is built."""
 
 PARALLEL = 4096
 """Entries from which on several threads are worth it."""
 
 PATIENCE = 7
-"""Calls after which one waits for a program that is being built."""
+"""Calls after which one waits for a program that is being built, if they are large."""
 
 
 def compose(composition: Composition, *operands: Tensor, plain: bool | None = None) -> Tensor:
@@ -150,14 +150,14 @@ class Kernel:
         if self.function is not None:
             return True
         if self.builder is None:
-            self.work += entries + WORK // 100
+            self.work += max(entries, WORK // CALLS)
             if self.work < WORK and current.kernels == "auto":
                 return False
             self.builder = native.in_background(self._build)
             if self.builder is None:
                 return False
         self.calls += 1
-        if current.kernels == "compiled" or self.calls >= PATIENCE:
+        if current.kernels == "compiled" or (self.calls >= PATIENCE and entries >= PARALLEL):
             self.builder.join()
         return self.function is not None
 
