@@ -23,7 +23,7 @@ from apolar.kernels.settings import current
 
 TYPES = {torch.float32: "float", torch.float64: "double"}
 
-WORK, CALLS = 30_000, 8
+WORK, CALLS = 30_000, 100
 """Entries in all calls, and calls however small, after which a program is built."""
 
 PARALLEL = 4096
