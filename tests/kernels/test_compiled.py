@@ -226,7 +226,7 @@ def test_small_calls_do_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     go_on = threading.Event()
     monkeypatch.setattr(compiled.Kernel, "_build", lambda kernel: go_on.wait(60))
     with ap.settings(kernels="auto"):
-        for _ in range(50):
+        for _ in range(2 * compiled.CALLS):
             compiled.compose(whole, g)  # would never come back
     (kernel,) = whole.kernels.values()
     go_on.set()
