@@ -17,6 +17,9 @@ Language = Literal["en", "zh"]
 
 LANGUAGES: tuple[str, ...] = get_args(Language)
 
+TAGS: dict[Language, str] = {"en": "en", "zh": "zh-Hans"}
+"""As web pages name the languages."""
+
 FOLDER = Path(__file__).parent / "locale"
 
 

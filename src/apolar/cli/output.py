@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Iterable
-from io import StringIO
 from typing import Any
 
 import click
 from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
+
+from apolar.output import plain, to_json
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 
@@ -21,11 +20,8 @@ def show(*renderables: RenderableType, style: str | None = None) -> None:
     console = Console(highlight=False, markup=False)
     if console.is_terminal:
         console.print(*renderables, style=style, sep="\n")
-        return
-    plain = Console(highlight=False, markup=False, no_color=True, width=1000, file=StringIO())
-    plain.print(*renderables, sep="\n")
-    assert isinstance(plain.file, StringIO)
-    click.echo("\n".join(line.rstrip() for line in plain.file.getvalue().splitlines()))
+    else:
+        click.echo(plain(*renderables))
 
 
 def rows(cells: Iterable[tuple[str, ...]], headers: tuple[str, ...] = (), numbers: tuple[int, ...] = ()) -> Table:
@@ -49,13 +45,5 @@ def number(value: float, digits: int = 12) -> str:
 
 
 def print_json(data: Any) -> None:
-    """Print data as JSON; what is not finite becomes a string, because JSON has no word for it."""
-    click.echo(json.dumps(_finite(data), ensure_ascii=False, indent=2))
-
-
-def _finite(data: Any) -> Any:
-    if isinstance(data, dict):
-        return {key: _finite(value) for key, value in data.items()}
-    if isinstance(data, (list, tuple)):
-        return [_finite(value) for value in data]
-    return str(data) if isinstance(data, float) and not math.isfinite(data) else data
+    """Print data as JSON."""
+    click.echo(to_json(data))

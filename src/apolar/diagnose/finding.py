@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import json
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -11,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from apolar.diagnose.causes import CAUSES
 from apolar.diagnose.places import NOWHERE, Place
 from apolar.language import Language, mark, translate
+from apolar.output import to_json
 
 DOMAIN = "diagnose"
 
@@ -140,8 +140,7 @@ class Diagnosis:
     def to_json(self) -> str:
         """The findings for programs."""
         findings = [finding._data() for finding in self.findings]
-        data = {"healthy": self.healthy, "findings": findings, "failures": self.failures}
-        return json.dumps(data, ensure_ascii=False, indent=2)
+        return to_json({"healthy": self.healthy, "findings": findings, "failures": self.failures})
 
     def __repr__(self) -> str:
         return self.text()

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import math
 from typing import Any
 
 from torch import Tensor
 
 from apolar.explain.explanation import Adjoint, Contribution, Derivation, Explanation
 from apolar.explain.notation import Formula
+from apolar.output import to_json
 
 
 def as_json(explanation: Explanation) -> str:
     """The whole explanation; tensors are nested lists, and what is not finite is a string."""
-    return json.dumps(as_data(explanation), ensure_ascii=False, indent=2)
+    return to_json(as_data(explanation))
 
 
 def as_data(explanation: Explanation) -> dict[str, Any]:
-    """The same as dictionaries, lists, numbers and strings."""
+    """The same as dictionaries, lists, numbers and strings; numbers need not be finite."""
     return {
         "function": explanation.title,
         "at": {name: _numbers(value) for name, value in explanation.inputs.items()},
@@ -88,10 +87,4 @@ def _plain(formula: Formula | None) -> str | None:
 
 
 def _numbers(value: Tensor | None) -> Any:
-    return None if value is None else _finite(value.tolist())
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_finite(entry) for entry in value]
-    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+    return None if value is None else value.tolist()

@@ -12,7 +12,7 @@ from latex2mathml.converter import convert
 from apolar.explain.document import Block, Drawing, Equation, Equations, Heading, Sentence, blocks
 from apolar.explain.explanation import Explanation
 from apolar.explain.graph import svg
-from apolar.language import Language
+from apolar.language import TAGS, Language
 
 FOLDER = Path(__file__).parent
 STYLE = (FOLDER / "page.css").read_text(encoding="utf-8")
@@ -21,8 +21,7 @@ PAGE = Template((FOLDER / "page.html").read_text(encoding="utf-8"))
 
 def page(explanation: Explanation, lang: Language) -> str:
     """A whole page."""
-    language = {"en": "en", "zh": "zh-Hans"}[lang]
-    return PAGE.substitute(lang=language, title=escape(explanation.title), content=fragment(explanation, lang))
+    return PAGE.substitute(lang=TAGS[lang], title=escape(explanation.title), content=fragment(explanation, lang))
 
 
 def fragment(explanation: Explanation, lang: Language) -> str:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from io import StringIO
 
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -13,6 +12,7 @@ from rich.text import Text
 from apolar.explain.document import OMITTED, Block, Drawing, Equation, Equations, Heading, Sentence, blocks
 from apolar.explain.explanation import Explanation
 from apolar.language import Language, translate
+from apolar.output import plain
 
 LONGEST = 80
 """Of more equations below each other, the first and the last ones stand in the text; the other forms have all."""
@@ -29,10 +29,7 @@ def renderables(explanation: Explanation, lang: Language) -> Iterator[Renderable
 
 def plain_text(explanation: Explanation, lang: Language) -> str:
     """The same without colours, in lines of any length."""
-    console = Console(highlight=False, markup=False, no_color=True, width=10_000, file=StringIO())
-    console.print(*renderables(explanation, lang), sep="\n")
-    assert isinstance(console.file, StringIO)
-    return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines())
+    return plain(*renderables(explanation, lang))
 
 
 def _renderable(block: Block, lang: Language) -> RenderableType:

@@ -16,7 +16,7 @@ from werkzeug.exceptions import HTTPException
 
 from apolar import __version__
 from apolar.explain.html import STYLE
-from apolar.language import LANGUAGES, Language
+from apolar.language import LANGUAGES, TAGS, Language
 from apolar.page.answer import answer
 from apolar.page.question import MAX_CHARACTERS, ORDERS, ZOOMS, Question, Refusal
 from apolar.page.texts import text, texts
@@ -31,8 +31,8 @@ EXAMPLES = (
     Question("x*y*z + sin(z)", "x=1, y=2, z=pi"),
 )
 
-LANGUAGE_NAMES = {"en": ("English", "en"), "zh": ("中文", "zh-Hans")}
-"""In the language itself, and for the attribute ``lang``."""
+LANGUAGE_NAMES = {"en": "English", "zh": "中文"}
+"""In the language itself."""
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -145,6 +145,7 @@ def _page(template: str, question: Question, **content: Any) -> str:
         question=question,
         link=link,
         languages=LANGUAGE_NAMES,
+        tags=TAGS,
         orders=ORDERS,
         zooms=ZOOMS,
         examples=EXAMPLES,
