@@ -299,3 +299,9 @@ def test_on_a_device() -> None:
         grads = [torch.autograd.grad(loss(y), list(net.parameters()), allow_unused=True) for y in (found, expected)]
         assert all(torch.allclose(a, b) for a, b in zip(*grads) if a is not None)
     assert step.captures == 1
+
+
+@pytest.mark.parametrize("targets", [(), (3,), ("x",)], ids=["nothing", "a number", "a text"])
+def test_what_cannot_be_compiled_is_refused_at_once(targets: tuple[Any, ...]) -> None:
+    with pytest.raises(ap.OperatorError):
+        ap.compile(*targets)

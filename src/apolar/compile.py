@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from apolar.errors import FunctionError
-from apolar.evaluate import evaluate
+from apolar.evaluate import check_operators, evaluate
 from apolar.kernels.capture import capture, cotangents
 from apolar.kernels.settings import settings
 from apolar.kernels.sources import postponable
@@ -42,14 +42,16 @@ def compile(*targets: Operator | float | Residual | Callable[..., Any]) -> Compi
 
     Raises:
         CaptureError: the function looks at values, by an ``if`` or ``.item()``.
+        OperatorError: neither a function nor operators.
 
     >>> dx, dy = ap.coordinates("x y")
     >>> laplacian = ap.compile(dx**2 + dy**2)
     >>> laplacian(lambda p: (p**2).sum(-1), torch.ones(3, 2))
     tensor([4., 4., 4.])
     """
-    if len(targets) == 1 and not isinstance(targets[0], (Operator, int, float)):
+    if len(targets) == 1 and callable(targets[0]):
         return Compiled(targets[0])
+    check_operators(targets)  # type: ignore[arg-type]
 
     def operators(f: Callable[..., Any], points: Any) -> Any:
         return evaluate(f, points, *targets)  # type: ignore[arg-type]

@@ -74,7 +74,7 @@ def evaluate(
     tensor([[4.],
             [8.]])
     """
-    wanted = _operators(operators)
+    wanted = check_operators(operators)
     coordinates = wanted[0].coordinates
     tensors = check_points(points)
     batch = tuple(tensors[0].shape[:-1])
@@ -200,7 +200,8 @@ def _failure(f: Callable[..., Any], points: Sequence[Tensor]) -> Exception | Non
 # ------------------------------------------------------------------------------------------------------ what is asked for
 
 
-def _operators(operators: Sequence[Operator | float]) -> list[Operator]:
+def check_operators(operators: Sequence[Operator | float]) -> list[Operator]:
+    """What is asked for, all as operators, one of which at least differentiates."""
     found = next((p for p in operators if isinstance(p, Operator)), None)
     if found is None:
         raise OperatorError(

@@ -53,3 +53,8 @@ def test_the_line_is_known_under_watch():
 def test_other_forms():
     assert "叶子" in ap.inspect(leaf, lang="zh").text() + ap.inspect(leaf).text("zh")
     assert ap.inspect(leaf)._repr_html_().startswith("<table>")
+
+
+def test_what_is_no_tensor_is_refused():
+    with pytest.raises(ap.DtypeError, match=r"got float: make one with torch\.tensor"):
+        ap.inspect(2.0)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from apolar.diagnose import graph
 from apolar.diagnose.finding import DOMAIN
+from apolar.errors import DtypeError
 from apolar.language import Language, mark, translate
 
 VALUE = {
@@ -107,6 +108,9 @@ def inspect(t: Tensor, lang: Language = "en") -> Card:
     Returns:
         A :class:`Card` that prints as a table.
 
+    Raises:
+        DtypeError: it is no tensor.
+
     >>> x = torch.tensor(2.0, requires_grad=True)
     >>> print(ap.inspect(x))
     value          2.0            a single number: backward() needs nothing else
@@ -119,6 +123,8 @@ def inspect(t: Tensor, lang: Language = "en") -> Card:
     device         cpu            in the memory of the processor
     A gradient can be had: y.backward() fills .grad, or torch.autograd.grad(y, x).
     """
+    if not isinstance(t, Tensor):
+        raise DtypeError(f"inspect looks at a tensor, got {type(t).__name__}: make one with torch.tensor(...)")
     differentiable = t.is_floating_point() or t.is_complex()
     inference = t.is_inference()
     retained = not t.is_leaf and t.retains_grad
