@@ -5,7 +5,7 @@ PYTHON ?= python3
 WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
-DOMAINS := $(notdir $(wildcard src/apolar/explain src/apolar/diagnose src/apolar/page))
+DOMAINS := $(notdir $(wildcard src/apolar/explanation src/apolar/diagnosis src/apolar/page))
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
@@ -40,8 +40,8 @@ catalogues: $(VENV)/.dev ## collect the texts that are translated, and compile t
 	for domain in $(DOMAINS); do \
 		$(BIN)/pybabel -q extract -k mark --no-location -o build/$$domain.pot src/apolar/$$domain && \
 		$(BIN)/pybabel -q update --init-missing --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date -w 120 \
-			-D $$domain -l zh -i build/$$domain.pot -d src/apolar/locale && \
-		$(BIN)/pybabel -q compile -D $$domain -d src/apolar/locale || exit; \
+			-D $$domain -l zh -i build/$$domain.pot -d src/apolar/text/locale && \
+		$(BIN)/pybabel -q compile -D $$domain -d src/apolar/text/locale || exit; \
 	done
 
 clean: ## remove the environment, caches and built files

@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 
 import apolar
 import apolar.expression
+from apolar.algebras.operators import coordinates
 from apolar.errors import ApolarError, ExpressionError
 from apolar.expression import Expression, parse, parse_number, parse_operator, parse_operators
 from apolar.expression.functions import FUNCTIONS, SPELLINGS
-from apolar.operators import coordinates
 
 
 def number(x: float) -> torch.Tensor:

@@ -19,7 +19,7 @@ from torch.func import jacrev, vmap
 from torch.utils.data import DataLoader, TensorDataset
 
 import apolar as ap
-from apolar.seeds import lift
+from apolar.evaluation.seeds import lift
 from tests.lifted import OPERATORS, C, Function, X, close, dx, dy, lifted, network, with_gradients
 
 COPIES: dict[str, Callable[[nn.Module], nn.Module]] = {

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 import apolar as ap
 from apolar.errors import ApolarError, DetachedError, UnsupportedOperator
-from apolar.seeds import lift
+from apolar.evaluation.seeds import lift
 from tests.oracles.jets import jet_derivatives
 from tests.oracles.lines import Function
 from tests.rules.agreement import agree, derivatives_agree

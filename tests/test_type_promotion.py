@@ -14,9 +14,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 import apolar as ap
+from apolar.engine.jet import Jet
 from apolar.errors import UnsupportedOperator
-from apolar.jet import Jet
-from apolar.seeds import lift
+from apolar.evaluation.seeds import lift
 
 dx, _ = ap.coordinates("x y")
 

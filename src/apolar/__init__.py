@@ -1,9 +1,9 @@
 """Exact partial derivatives of any order for PyTorch."""
 
-from apolar.algebra import Algebra, algebra
-from apolar.check import Check, check
-from apolar.compile import Compiled, compile
-from apolar.diagnose import Card, Diagnosis, Finding, diagnose, inspect, watch
+from apolar.algebras.algebra import Algebra, algebra
+from apolar.algebras.operators import Coordinates, Operator, coordinates
+from apolar.compilation.compile import Compiled, compile
+from apolar.diagnosis import Card, Diagnosis, Finding, diagnose, inspect, watch
 from apolar.errors import (
     ApolarError,
     CaptureError,
@@ -23,13 +23,10 @@ from apolar.errors import (
     UnsupportedOperator,
     VerificationError,
 )
-from apolar.evaluate import evaluate
-from apolar.explain import Explanation, explain
+from apolar.evaluation.evaluate import evaluate
+from apolar.explanation import Explanation, explain
 from apolar.kernels.settings import settings
-from apolar.operators import Coordinates, Operator, coordinates
-from apolar.plan import Plan, plan
-from apolar.residual import Residual, residual
-from apolar.supported import SupportedOperator, supported_operators
+from apolar.residuals.residual import Residual, residual
 from apolar.transforms import (
     MixedPartials,
     TraceEstimate,
@@ -55,5 +52,8 @@ from apolar.transforms import (
     vhp,
     vjp,
 )
+from apolar.verification.check import Check, check
+from apolar.verification.plan import Plan, plan
+from apolar.verification.supported import SupportedOperator, supported_operators
 
 __version__ = "0.1.0"

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from apolar.cli import main
 
-SCRIPTS = Path(__file__).parents[1] / "diagnose" / "scripts"
+SCRIPTS = Path(__file__).parents[1] / "diagnosis" / "scripts"
 
 
 def run(*arguments):

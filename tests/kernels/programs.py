@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 import apolar as ap
-from apolar import series
-from apolar.algebra import Algebra
+from apolar.algebras.algebra import Algebra
+from apolar.engine import series
 from apolar.kernels import cpp, native
 from apolar.kernels.composition import Composition
 from apolar.kernels.program import UNARY, Program, Symbol

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from apolar import series
-from apolar.algebra import Algebra
+from apolar.algebras.algebra import Algebra
+from apolar.engine import series
 from apolar.kernels import composition as module
 from apolar.kernels.composition import Composition
 from apolar.kernels.program import NotRecorded

@@ -13,10 +13,10 @@ from sympy.polys.rings import PolyElement
 from torch import Tensor
 
 import apolar as ap
-from apolar.algebra import Algebra
+from apolar.algebras.algebra import Algebra
+from apolar.engine.series import Scaled
+from apolar.evaluation.seeds import lift
 from apolar.kernels import eager
-from apolar.seeds import lift
-from apolar.series import Scaled
 from tests.oracles.polynomials import VARIABLES, applied, at, rational
 
 C = ap.coordinates("x y z")

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 import apolar as ap
-from apolar.algebra import Algebra
+from apolar.algebras.algebra import Algebra
+from apolar.engine.series import FUNCTIONS, expansion
 from apolar.kernels import fused, native
 from apolar.kernels.chain import pull_back, run
 from apolar.kernels.composition import composition
 from apolar.kernels.links import Affine, Chain, Link, chain
-from apolar.series import FUNCTIONS, expansion
 
 dx, dy = ap.coordinates("x y")
 ALGEBRAS: dict[str, Algebra] = {

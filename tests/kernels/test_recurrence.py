@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 import apolar as ap
-from apolar import series
+from apolar.engine import series
 from apolar.kernels import composition, eager
 from apolar.kernels.composition import Composition
 from tests.rules.tables.univariate import TABLE, Univariate

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 import apolar as ap
-from apolar import series
-from apolar.algebra import Algebra
+from apolar.algebras.algebra import Algebra
+from apolar.engine import series
 from apolar.kernels import eager, reverse
 from apolar.kernels.composition import composition
 from apolar.kernels.links import Affine, chain

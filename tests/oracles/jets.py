@@ -14,11 +14,11 @@ def jet_derivatives(
     f: Function, x: Point, v: Direction, w: Direction, indices: Iterable[Index] = INDICES
 ) -> dict[Index, Tensor]:
     """∂ˢⁱ∂ᵗʲ of f(x + s·v + t·w) at 0 for each multi-index in one pass; without direction, a plain tensor."""
-    from apolar.algebra import algebra
-    from apolar.evaluate import read
-    from apolar.jet import new_level
-    from apolar.operators import coordinates
-    from apolar.seeds import lift
+    from apolar.algebras.algebra import algebra
+    from apolar.algebras.operators import coordinates
+    from apolar.engine.jet import new_level
+    from apolar.evaluation.evaluate import read
+    from apolar.evaluation.seeds import lift
 
     ds, dt = coordinates("s t")
     operators = {(i, j): ds**i * dt**j for i, j in indices}

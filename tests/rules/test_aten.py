@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.utils._pytree import tree_map
 
 import apolar as ap
+from apolar.engine.jet import RULES, beneath
 from apolar.errors import DetachedError, UnsupportedOperator
-from apolar.jet import RULES, beneath
 from apolar.rules.registry import torch_function
 from tests.oracles.jets import jet_derivatives
 from tests.oracles.lines import Function

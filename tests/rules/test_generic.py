@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 import apolar as ap
 from apolar.errors import DetachedError, UnsupportedOperator
+from apolar.evaluation.seeds import lift
 from apolar.rules.generic import by_reverse_mode
-from apolar.seeds import lift
 from tests.oracles import chebyshev
 from tests.oracles.jets import jet_derivatives, jet_gradient
 

@@ -14,8 +14,8 @@ from typing import Any
 import torch
 
 import apolar
-from apolar.jet import Jet
-from apolar.supported import lifted_by, name_of
+from apolar.engine.jet import Jet
+from apolar.verification.supported import lifted_by, name_of
 from tests.oracles.jets import jet_derivatives
 
 LIST = Path(apolar.__file__).parent / "rules" / "verified.txt"

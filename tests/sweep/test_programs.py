@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from apolar.engine.jet import RULES
 from apolar.errors import UnsupportedOperator
-from apolar.jet import RULES
 from tests.oracles.jets import jet_derivatives
 from tests.oracles.lines import flat, real
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from apolar.jet import RULES
+from apolar.engine.jet import RULES
 from tests.oracles.lines import Function
 
 from .database import DTYPES, Sample, entries, samples

@@ -14,11 +14,11 @@ import click
 import torch
 
 import apolar as ap
-from apolar.check import Comparison
 from apolar.cli.output import json_option, print_json, show
 from apolar.cli.points import at_option, parse_point
 from apolar.errors import FunctionError
 from apolar.expression import parse_operators
+from apolar.verification.check import Comparison
 
 
 @click.command(short_help="Compare derivatives with independent methods.")

@@ -14,11 +14,11 @@ import sympy
 import torch
 
 import apolar as ap
+from apolar.algebras.operators import SUPERSCRIPTS, Operator
 from apolar.cli.output import json_option, number, print_json, rows, show
 from apolar.cli.points import at_option, parse_point
 from apolar.errors import ExpressionError
 from apolar.expression import Expression, parse, parse_operators
-from apolar.operators import SUPERSCRIPTS, Operator
 
 MAX_DERIVATIVES = 1000
 MAX_ORDER = 60

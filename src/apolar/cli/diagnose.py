@@ -9,8 +9,8 @@ from typing import cast
 import click
 
 from apolar.cli.output import json_option
-from apolar.diagnose.script import run
-from apolar.language import LANGUAGES, Language
+from apolar.diagnosis.script import run
+from apolar.text.languages import LANGUAGES, Language
 
 
 @click.command(

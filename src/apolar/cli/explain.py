@@ -12,8 +12,8 @@ from apolar.cli.check import load
 from apolar.cli.derive import FormulaCommand
 from apolar.cli.output import json_option, show
 from apolar.cli.points import at_option, parse_point
-from apolar.explain.text import renderables
-from apolar.language import LANGUAGES, Language
+from apolar.explanation.text import renderables
+from apolar.text.languages import LANGUAGES, Language
 
 MAX_ORDER = 6
 

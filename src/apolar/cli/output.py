@@ -10,7 +10,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from apolar.output import plain, to_json
+from apolar.text.output import plain, to_json
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 

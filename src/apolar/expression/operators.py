@@ -8,10 +8,10 @@ from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from typing import Any
 
+from apolar.algebras.operators import Coordinates, Operator, coordinates
 from apolar.expression.functions import CONSTANTS, OPERATIONS
 from apolar.expression.reader import Reader, guess, split_names
 from apolar.expression.source import Source
-from apolar.operators import Coordinates, Operator, coordinates
 
 MAX_ORDER = 100
 MAX_TERMS = 20_000

@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from apolar.algebra import Algebra
+from apolar.algebras.algebra import Algebra
+from apolar.engine.series import NUMBERS, Expansion, Series, dense, polynomial, times
 from apolar.kernels import eager
 from apolar.kernels.program import Operand, Program, Recorder, program
-from apolar.series import NUMBERS, Expansion, Series, dense, polynomial, times
 
 RECURRENT = 6
 """The order from which on a recurrence costs less than powers."""

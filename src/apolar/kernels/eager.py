@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from apolar.algebra import Algebra, Term
-from apolar.jet import Jet
-from apolar.series import NUMBERS, Scaled, dense, split, times
+from apolar.algebras.algebra import Algebra, Term
+from apolar.engine.jet import Jet
+from apolar.engine.series import NUMBERS, Scaled, dense, split, times
 
 
 def in_place(*operands: Any) -> bool:

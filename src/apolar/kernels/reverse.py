@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from apolar.jet import Jet, capturing
+from apolar.engine.jet import Jet, capturing
 from apolar.kernels import compiled, operations
 from apolar.kernels.chain import affine, flat
 from apolar.kernels.composition import Composition

@@ -19,8 +19,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.nn import Parameter
 
+from apolar.engine.jet import Jet
 from apolar.errors import UnsupportedOperator
-from apolar.jet import Jet
 from apolar.kernels import reverse
 from apolar.kernels.composition import composition
 from apolar.kernels.links import Affine, Link, chain

@@ -16,10 +16,10 @@ from torch import Tensor
 
 import apolar as ap
 from apolar.errors import SingularPoint
-from apolar.explain import Explanation
-from apolar.explain.document import Block, Heading, blocks
-from apolar.explain.html import element
-from apolar.explain.notation import named, quantity
+from apolar.explanation import Explanation
+from apolar.explanation.document import Block, Heading, blocks
+from apolar.explanation.html import element
+from apolar.explanation.notation import named, quantity
 from apolar.page.plane import Numbers
 from apolar.page.plots import contours, curve, half_width
 from apolar.page.question import Problem, Question, Refusal, read

@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from apolar.explain.notation import named
+from apolar.explanation.notation import named
 
 Numbers = NDArray[np.float64]
 

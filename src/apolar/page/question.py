@@ -11,8 +11,8 @@ from torch import Tensor
 from apolar.errors import ExpressionError
 from apolar.expression import Expression, parse, parse_number
 from apolar.expression.formula import Apply, Tree
-from apolar.language import Language
 from apolar.page.texts import text
+from apolar.text.languages import Language
 
 MAX_CHARACTERS = 300
 MAX_OPERATIONS = 60

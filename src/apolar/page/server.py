@@ -15,12 +15,12 @@ from waitress.server import create_server
 from werkzeug.exceptions import HTTPException
 
 from apolar import __version__
-from apolar.explain.html import STYLE
-from apolar.language import LANGUAGES, TAGS, Language
+from apolar.explanation.html import STYLE
 from apolar.page.answer import answer
 from apolar.page.question import MAX_CHARACTERS, ORDERS, ZOOMS, Question, Refusal
 from apolar.page.texts import text, texts
 from apolar.page.workers import Busy, Crashed, Pool, TooLong
+from apolar.text.languages import LANGUAGES, TAGS, Language
 
 EXAMPLES = (
     Question("cos(x^2)", "x=0.5", 2),

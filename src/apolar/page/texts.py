@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from apolar.language import Language, mark, translate
+from apolar.text.languages import Language, mark, translate
 
 TEXTS = {
     # the form

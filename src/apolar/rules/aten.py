@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from apolar.jet import Jet, value
+from apolar.engine.jet import Jet, value
 from apolar.rules.metadata import as_jet
 from apolar.rules.registry import apply_bilinear, apply_linear, composite, constant, linear, rule, stacked, views
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 import apolar.rules.elementwise  # noqa: F401  # the rules for real numbers
-from apolar.jet import RULES, Jet, belongs, beneath, jets
+from apolar.engine.jet import RULES, Jet, belongs, beneath, jets
 from apolar.rules.convolution import by_sample
 from apolar.rules.registry import apply_bilinear, composite, linear, rule, stacked, views
 from apolar.rules.shapes import axes, axis

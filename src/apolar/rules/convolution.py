@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from apolar.jet import Jet, belongs, jets, unsupported
+from apolar.engine.jet import Jet, belongs, jets, unsupported
 from apolar.rules.registry import apply_bilinear, composite, linear, rule, stacked
 
 native: Any = torch._C._nn

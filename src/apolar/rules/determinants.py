@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from apolar.jet import Jet, anywhere, unsupported
+from apolar.engine.jet import Jet, anywhere, unsupported
 from apolar.rules.linear_equations import eliminated
 from apolar.rules.matrices import at, depth, tiny
 from apolar.rules.registry import rule

@@ -13,9 +13,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from apolar import series
+from apolar.engine import series
+from apolar.engine.series import Series, where
 from apolar.rules.registry import composite, constant, elementwise
-from apolar.series import Series, where
 
 exp: Any = torch.exp
 log: Any = torch.log

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from apolar.jet import Jet, anywhere, unsupported
+from apolar.engine.jet import Jet, anywhere, unsupported
 from apolar.rules.matrices import at, half, hermitian, mirrored, rest, tiny, vanishes
 from apolar.rules.registry import composite, rule
 

@@ -18,8 +18,8 @@ from torch import Tensor
 from torch._ops import OpOverload
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
 
-from apolar.jet import Jet, belongs, plain, unsupported
-from apolar.operators import Monomial
+from apolar.algebras.operators import Monomial
+from apolar.engine.jet import Jet, belongs, plain, unsupported
 
 NO_DERIVATIVE = (
     "PyTorch's own derivatives of it are missing or wrong at this order: say it in functions that "

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from apolar.jet import Jet, plain
+from apolar.engine.jet import Jet, plain
 from apolar.rules.registry import apply_linear, composite, linear, rule
 
 linear("gather", "take_along_dim", "index_select", "take", "masked_select")

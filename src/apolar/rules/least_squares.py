@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from apolar.jet import Jet, anywhere, unsupported
+from apolar.engine.jet import Jet, anywhere, unsupported
 from apolar.rules.linear_equations import holds_vectors
 from apolar.rules.matrices import at, mirrored, tiny
 from apolar.rules.registry import composite, rule

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from apolar.jet import Jet, anywhere, belongs, component_list, unsupported, value
+from apolar.engine.jet import Jet, anywhere, belongs, component_list, unsupported, value
 from apolar.kernels import eager
 from apolar.rules.matrices import at, everything, identity, tiny
 from apolar.rules.products import align

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from apolar.jet import Jet, plain
+from apolar.engine.jet import Jet, plain
 from apolar.rules.normalisation import length
 from apolar.rules.reductions import norm_or_zero
 from apolar.rules.registry import composite, opened, rule

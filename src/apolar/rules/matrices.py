@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from apolar.jet import Jet, anywhere, plain
+from apolar.engine.jet import Jet, anywhere, plain
 
 
 def at(x: Any) -> Tensor:

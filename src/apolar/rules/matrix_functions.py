@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from apolar.jet import Jet, unsupported
+from apolar.engine.jet import Jet, unsupported
 from apolar.rules.eigenvalues import eigh_of, jordan_wielandt
 from apolar.rules.matrices import at, depth, identity
 from apolar.rules.registry import composite, rule

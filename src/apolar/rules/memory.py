@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from apolar.jet import Jet, unsupported
+from apolar.engine.jet import Jet, unsupported
 from apolar.rules.aten import alias, reshape, take_slice
 from apolar.rules.registry import composite, rule
 

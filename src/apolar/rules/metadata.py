@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from apolar.engine.jet import Jet, belongs, beneath, constant_components, unsupported, user_line
 from apolar.errors import DetachedError
-from apolar.jet import Jet, belongs, beneath, constant_components, unsupported, user_line
 from apolar.rules.registry import constant, rule
 
 ATTRIBUTES = (

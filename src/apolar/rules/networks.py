@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from apolar.jet import Jet, belongs, plain, unsupported, value
+from apolar.engine.jet import Jet, belongs, plain, unsupported, value
 from apolar.rules.registry import apply_bilinear, composite, constant, overwrite, rule
 
 _VF: Any = torch._VF

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from apolar.jet import Jet, plain, unsupported
+from apolar.engine.jet import Jet, plain, unsupported
 from apolar.rules.reductions import p_norm
 from apolar.rules.registry import composite, rule
 

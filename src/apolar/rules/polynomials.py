@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from apolar.jet import plain
+from apolar.engine.jet import plain
 from apolar.rules.products import beside
 from apolar.rules.registry import composite
 

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from apolar.jet import RULES, Jet, anywhere, belongs, component_list, plain, unsupported, value, visible
+from apolar.engine.jet import RULES, Jet, anywhere, belongs, component_list, plain, unsupported, value, visible
 from apolar.kernels import eager, sources
 from apolar.rules.elementwise import number_power
 from apolar.rules.registry import apply_bilinear, bilinear, composite, rule, stack

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from apolar.jet import Jet, anywhere, beneath, jets, plain, visible
+from apolar.engine.jet import Jet, anywhere, beneath, jets, plain, visible
 from apolar.rules.registry import apply_linear, composite, linear, rule, stacked
 from apolar.rules.shapes import axes, axis
 

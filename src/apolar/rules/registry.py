@@ -22,8 +22,8 @@ from torch._ops import OpOverload, OpOverloadPacket
 from torch.utils._mode_utils import no_dispatch
 from torch.utils._pytree import tree_leaves
 
-from apolar import series
-from apolar.jet import RULES, Jet, belongs, beneath, component_list, jets, missing, plain, unsupported, visible
+from apolar.engine import series
+from apolar.engine.jet import RULES, Jet, belongs, beneath, component_list, jets, missing, plain, unsupported, visible
 from apolar.kernels import eager, sources
 from apolar.kernels.composition import Composition
 from apolar.rules.generic import by_reverse_mode

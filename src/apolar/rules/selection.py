@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from apolar.engine.jet import Jet, anywhere, jets, plain, value
 from apolar.errors import UnsupportedOperator
-from apolar.jet import Jet, anywhere, jets, plain, value
 from apolar.rules.products import beside
 from apolar.rules.registry import apply_linear, composite, linear, rule
 from apolar.rules.shapes import axes, axis

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from apolar.jet import Jet, belongs, component_list, constant_components, jets, unsupported
+from apolar.engine.jet import Jet, belongs, component_list, constant_components, jets, unsupported
 from apolar.rules.products import align, beside
 from apolar.rules.registry import (
     apply_linear,

@@ -2,7 +2,7 @@
 
 A line tells by switching functions: the function has no derivative where a switching function is 0 and moves. What moves
 is seen from the components, so that entries which stay at a kink, or tied entries which move alike, do not count.
-Functions that become infinite need no line. The check itself is in ``apolar.finite``.
+Functions that become infinite need no line. The check itself is in ``apolar.evaluation.singular_check``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
-from apolar.jet import Jet, plain
+from apolar.engine.jet import Jet, plain
 from apolar.rules.registry import spellings
 
 native: Any = torch._C._nn

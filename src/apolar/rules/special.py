@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from apolar import series
-from apolar.jet import RULES, Jet, anywhere, belongs, component_list, unsupported, value, visible
+from apolar.engine import series
+from apolar.engine.jet import RULES, Jet, anywhere, belongs, component_list, unsupported, value, visible
 from apolar.rules.elementwise import polygamma_at
 from apolar.rules.products import beside, moves, promoted, singular
 from apolar.rules.registry import composite, elementwise, rule, stack

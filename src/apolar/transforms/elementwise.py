@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
+from apolar.algebras.operators import Operator
 from apolar.errors import ShapeError
-from apolar.evaluate import check_points, push
-from apolar.operators import Operator
-from apolar.rows import check_rows
+from apolar.evaluation.evaluate import check_points, push
+from apolar.evaluation.row_independence import check_rows
 from apolar.transforms.inputs import Function, check_order, symbol, tensor
 
 

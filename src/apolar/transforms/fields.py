@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from apolar.algebras.operators import Coordinates
 from apolar.errors import ShapeError
-from apolar.evaluate import evaluate
-from apolar.operators import Coordinates
+from apolar.evaluation.evaluate import evaluate
 from apolar.transforms.inputs import Function, check_order, named, numbered, symbol, tensor
 
 

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
 
+from apolar.engine.jet import Jet, watched
 from apolar.errors import ShapeError
-from apolar.evaluate import call, push, run
-from apolar.jet import Jet, watched
+from apolar.evaluation.evaluate import call, push, run
 from apolar.kernels.sources import full_precision
 from apolar.transforms.inputs import (
     Argnums,

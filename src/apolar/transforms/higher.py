@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch.utils._pytree import tree_map
 
-from apolar.evaluate import push
+from apolar.evaluation.evaluate import push
 from apolar.transforms.inputs import Function, axes_of, check_order, chunk, last_axis, numbered, packed, tensor
 
 

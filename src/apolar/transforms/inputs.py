@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_map
 
+from apolar.algebras.operators import Coordinates, Operator, coordinates
+from apolar.engine.jet import Jet, value
 from apolar.errors import DtypeError, FunctionError, OperatorError, ShapeError
-from apolar.evaluate import push, run
-from apolar.jet import Jet, value
-from apolar.operators import Coordinates, Operator, coordinates
+from apolar.evaluation.evaluate import push, run
 
 Function = Callable[..., Any]
 Argnums = int | tuple[int, ...]

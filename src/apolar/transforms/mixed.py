@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from apolar.engine.jet import watched
 from apolar.errors import NonFiniteError, ShapeError
-from apolar.jet import watched
 from apolar.transforms.first import jacobian
 from apolar.transforms.inputs import Function, tensor
 from apolar.transforms.second import hessian

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_map
 
+from apolar.engine.jet import watched
 from apolar.errors import OperatorError, ShapeError
-from apolar.evaluate import push, run
-from apolar.jet import watched
+from apolar.evaluation.evaluate import push, run
 from apolar.transforms.first import grad, jvp
 from apolar.transforms.inputs import (
     Argnums,

@@ -1,0 +1,106 @@
+"""Where NaN and infinity are born: every node of the graph is looked at while a gradient passes through it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from apolar.diagnosis import graph
+from apolar.diagnosis.request import Request
+
+CHOOSING = {"where", "masked_fill", "masked_fill_", "nan_to_num", "__setitem__", "nansum", "nanmean"}
+"""What leaves values out, but not their derivatives."""
+
+
+@dataclass
+class Births:
+    """What the walk saw.
+
+    Attributes:
+        found: the nodes that were given finite gradients and passed on others; whether they were given only zeros there.
+    """
+
+    found: list[tuple[Any, bool]] = field(default_factory=list)
+
+
+def finite(tensor: Tensor) -> bool:
+    """Whether all entries are ordinary numbers."""
+    if not (tensor.is_floating_point() or tensor.is_complex()) or tensor.layout is not torch.strided:
+        return True
+    tensor = tensor.detach()
+    if tensor.is_complex():
+        tensor = torch.view_as_real(tensor.resolve_conj())
+    if tensor._is_zerotensor() or math.isfinite(tensor.sum().item()):  # the sum is cheaper, but it may overflow
+        return True
+    return bool(torch.isfinite(tensor).all())
+
+
+@contextmanager
+def watched(request: Request) -> Iterator[Births]:
+    """Watch every node below the outputs; with create_graph, the new nodes are told which call they belong to."""
+    births = Births()
+    known = set(request.below)
+
+    def hook(node: Any) -> Any:
+        def look(passed_on: Sequence[Tensor | None], given: Sequence[Tensor | None]) -> None:
+            with request.memory.guard:
+                if request.create_graph:
+                    _tell(node, passed_on, known, request.order)
+                if all(finite(g) for g in passed_on if g is not None):
+                    return
+                if all(finite(g) for g in given if g is not None):
+                    births.found.append((node, any(_zero_at(g, passed_on) for g in given if g is not None)))
+
+        return look
+
+    handles = [node.register_hook(hook(node)) for node in request.below if not hasattr(node, "variable")]
+    try:
+        yield births
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _tell(node: Any, passed_on: Iterable[Tensor | None], known: set[Any], order: int) -> None:
+    first = graph.origin(node)
+    made = graph.Origin(first.place, first.name or graph.family(node), order, first.nonfinite)
+    for gradient in passed_on:
+        if gradient is not None:
+            graph.tag(gradient, made, known)
+
+
+def _zero_at(given: Tensor, passed_on: Iterable[Tensor | None]) -> bool:
+    """Whether the gradient was 0 wherever the one that is passed on is not finite."""
+    for gradient in passed_on:
+        if gradient is not None and gradient.shape == given.shape and not finite(gradient):
+            return bool((given.detach()[~torch.isfinite(gradient.detach())] == 0).all())
+    return False
+
+
+def explain(request: Request, births: Births) -> None:
+    """Findings for a gradient that is not finite."""
+    memory = request.memory
+    for node, zero in births.found[:1]:
+        made = graph.origin(node)
+        about = {"name": made.name or graph.family(node), "order": request.order}
+        above = set(graph.between(request.below, {node})) - {node} if zero else set()
+        place = made.place if made.place.file else request.place
+        if any(graph.origin(n).name in CHOOSING and not graph.origin(n).order for n in above):
+            memory.report("where-branch", place, **about)
+        elif made.nonfinite is not None:
+            memory.report_mark(made.nonfinite)
+        elif request.order > 1:
+            memory.report("nonfinite-second-derivative", place, **about)
+        else:
+            memory.report("nonfinite-gradient", place, **about)
+    if not births.found:
+        for y in request.outputs:
+            mark = memory.trace(y).nonfinite
+            if mark is not None:
+                memory.report_mark(mark)

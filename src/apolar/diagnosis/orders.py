@@ -1,0 +1,134 @@
+"""Derivatives of higher order: zero, constant, summed, or differentiated wrongly by PyTorch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from apolar.diagnosis import graph
+from apolar.diagnosis.operations import KINKS, LINEAR, PRODUCTS, STEPS, WRONG_IN_REVERSE
+from apolar.diagnosis.request import Request
+from apolar.diagnosis.traces import Derivative, identity
+
+IGNORED = LINEAR | STEPS
+
+
+def derivative_of(request: Request) -> Derivative:
+    """What the gradients of this request are."""
+    ends = {graph.start(x) for x in request.asked if x.requires_grad}
+    path = graph.between(request.below, ends)
+    on_path = set(path)
+    before = request.derivative
+    families = dict(before.families) if before else {}
+    kinks = list(before.kinks) if before else []
+    curved = before.curved if before else False
+    once = before.once if before else None
+    for node in path:
+        name = graph.family(node)
+        if _in_training(node):
+            families.setdefault(name, graph.origin(node))
+        if hasattr(getattr(getattr(node, "_forward_cls", None), "backward", None), "__wrapped__"):
+            once = name
+        if name in KINKS:
+            kinks.append(graph.origin(node))
+        elif name in PRODUCTS:
+            curved |= sum(n in on_path or n in ends for n in graph.following(node)) > 1
+        else:
+            curved |= name not in IGNORED and node not in ends
+    return Derivative(
+        request.order,
+        frozenset(map(identity, request.asked)),
+        families,
+        tuple(kinks),
+        curved,
+        once=once,
+    )
+
+
+def look(request: Request, gradients: Sequence[Tensor | None]) -> None:
+    """Findings about a walk that went through."""
+    _wrong(request)
+    _coupled(request)
+    before = request.derivative
+    if before is None or request.accumulates:
+        return
+    for x, gradient in zip(request.asked, gradients):
+        if gradient is not None and before.of(x) and is_zero(gradient):
+            _straight(request, before)
+
+
+def is_zero(gradient: Tensor) -> bool:
+    """Whether all entries are exactly 0."""
+    if gradient.layout is not torch.strided or not gradient.numel():
+        return False
+    return gradient._is_zerotensor() or not bool(gradient.detach().count_nonzero())
+
+
+def missing(request: Request, x: Tensor) -> bool:
+    """Whether there is no second derivative because the first is constant, and the finding for it."""
+    before = request.derivative
+    if before is None or not before.of(x):
+        return False
+    if before.once:
+        request.memory.report("derivative-missing", request.place, name=before.once, order=before.order + 1)
+    elif not _straight(request, before) and not request.tolerant:
+        request.memory.report("constant-derivative", request.place, order=before.order)
+    return True
+
+
+def _straight(request: Request, before: Derivative) -> bool:
+    """A second derivative that vanishes because the function consists of straight pieces."""
+    if before.curved or not before.kinks:
+        return False
+    kink = before.kinks[0]
+    request.memory.report("piecewise-linear", kink.place if kink.place.file else request.place, name=kink.name)
+    return True
+
+
+def _wrong(request: Request) -> None:
+    """A node that PyTorch differentiates wrongly at this order."""
+    families = request.derivative.families if request.derivative else {}
+    for name, wrong_from in WRONG_IN_REVERSE.items():
+        if name in families and request.order >= wrong_from:
+            made = families[name]
+            place = made.place if made.place.file else request.place
+            request.memory.report("wrong-derivative", place, name=made.name or name, order=wrong_from)
+
+
+def _coupled(request: Request) -> None:
+    """Batch normalisation between the sum of all rows and the points."""
+    points = [x for x in request.plain if x.requires_grad and x.ndim > 1 and len(x) > 1]
+    if not points or not request.sums_rows():
+        return
+    ends = {graph.start(x) for x in points}
+    for node in graph.between(request.below, ends):
+        made = graph.origin(node)
+        by_batch = graph.family(node) in {"NativeBatchNorm", "CudnnBatchNorm"} and made.name != "instance_norm"
+        if by_batch and _in_training(node):
+            request.memory.report("batch-coupled", made.place if made.place.file else request.place)
+
+
+def _in_training(node: Any) -> bool:
+    """Whether a node of batch normalisation, or of its derivative, uses the mean and variance of the batch."""
+    return bool(getattr(node, "_saved_training", getattr(node, "_saved_train", True)))
+
+
+def look_before(request: Request) -> None:
+    """A sum over the rows of a Hessian that has entries beside its diagonal; tried while the graph is still there."""
+    before = request.derivative
+    gradient = before.gradient() if before is not None and before.gradient is not None else None
+    if before is None or gradient is None or not gradient.requires_grad or request.accumulates:
+        return
+    if before.order > 1 or not before.whole or gradient.shape[-1:] <= (1,) or not request.sums_rows():
+        return
+    for x in request.asked:
+        if before.of(x) and x.shape == gradient.shape:
+            try:
+                column = torch.autograd.grad(gradient[..., 0].sum(), x, retain_graph=True, allow_unused=True)[0]
+            except RuntimeError:
+                return  # the walk that was asked for fails as well, and is explained there
+            if column is not None and bool(column[..., 1:].count_nonzero()):
+                request.memory.report("hessian-rows-summed", request.place, shape=tuple(x.shape))

@@ -1,0 +1,1 @@
+"""One lifted pass: points, seeds, the call of f, the operators read out."""

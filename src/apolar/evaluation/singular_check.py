@@ -1,0 +1,120 @@
+"""The check of ``ap.evaluate(..., check_finite=True)``: every function call, before and after.
+
+Jets of a checked evaluation call their rules through ``checked``. Before a call it asks the table of
+``rules/singular_points.py`` whether the arguments lie at a point without derivative; after it, whether all derivatives are
+finite. Functions that are said in the words of others, and that the table does not know, are asked for part by part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from enum import Enum
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._pytree import tree_leaves
+
+from apolar.engine.jet import RULES, Jet, anywhere, jets, missing, plain, user_line
+from apolar.errors import SingularPoint
+from apolar.rules.registry import KINDS, torch_function
+from apolar.rules.singular_points import TABLE, spread
+
+INFINITE = (
+    "Choose other points, or keep the argument where the function has a finite derivative, before it is applied: "
+    "torch.sqrt(x + eps), torch.log(torch.where(x > 0, x, 1.0))."
+)
+ALREADY = "An argument contains infinity or NaN already: find where it comes from."
+
+
+class Scope(Enum):
+    """Which checks are made, by who calls."""
+
+    USER = "All."
+    COMPOSITE = "Part of a function that the table does not know: only the table is asked, as parts need not be finite."
+    RULE = "None."
+
+
+_scope: ContextVar[Scope] = ContextVar("scope", default=Scope.USER)
+
+
+def checked(jet: Jet, func: Any, *args: Any, **kwargs: Any) -> Any:
+    """``func`` by its rule, where it has a derivative.
+
+    Raises:
+        SingularPoint: it has none, or not a finite one.
+    """
+    rule, known = RULES.get(func) or RULES[missing], torch_function(func)
+    scope = _scope.get()
+    if scope is Scope.RULE:
+        return rule(jet, func, *args, **kwargs)
+    order = max(orders(jet))
+    for line in TABLE.get(known, ()):
+        with within(Scope.RULE):
+            found = line.points(*args, **kwargs)
+        for points in found:
+            if points.order <= order and anywhere(points.mask):
+                what = f"{name_of(known)} has no derivative" + f" of order {points.order}" * (points.order > 1)
+                raise singular_point(what, points.mask, (args, kwargs), line.cause.value)
+    kind = KINDS.get(known, "composite")
+    with within(Scope.COMPOSITE if kind == "composite" and known not in TABLE else Scope.RULE):
+        result = rule(jet, func, *args, **kwargs)
+    if scope is Scope.USER and kind != "constant":
+        for y in jets(result):
+            look_at(y, known, (args, kwargs))
+    return result
+
+
+@contextmanager
+def within(scope: Scope) -> Iterator[None]:
+    """Functions are called here, by such a caller."""
+    token = _scope.set(scope)
+    try:
+        yield
+    finally:
+        _scope.reset(token)
+
+
+def look_at(y: Jet, func: Any, arguments: Any) -> None:
+    """Raise where a result has a derivative that is not finite, or is itself undefined where no argument is."""
+    value, *derivatives = spread(y)
+    for derivative, order in zip(derivatives, orders(y)[1:], strict=True):
+        if anywhere(bad := ~torch.isfinite(derivative)):
+            what = f"{name_of(func)} has no finite derivative of order {order}"
+            raise singular_point(what, bad, arguments, _blame(arguments))
+    if anywhere(bad := torch.isnan(value)) and not any(anywhere(torch.isnan(x)) for x in numbers(arguments)):
+        raise singular_point(f"{name_of(func)} is not defined", bad, arguments, _blame(arguments))
+
+
+def _blame(arguments: Any) -> str:
+    return ALREADY if any(anywhere(~torch.isfinite(x)) for x in numbers(arguments)) else INFINITE
+
+
+def orders(jet: Jet) -> list[int]:
+    """The orders of the derivatives in the rows of ``spread``."""
+    around = orders(jet.components) if isinstance(jet.components, Jet) else [0]
+    return [a + p.order for a in around for p in jet.algebra.basis]
+
+
+def numbers(arguments: Any) -> list[Tensor]:
+    """The values of all tensors and numbers among the arguments."""
+    leaves = [plain(leaf) for leaf in tree_leaves(arguments)]
+    return [torch.as_tensor(leaf) for leaf in leaves if isinstance(leaf, (Tensor, int, float, complex))]
+
+
+def name_of(func: Any) -> str:
+    """pow for Tensor.__pow__."""
+    return str(getattr(func, "__name__", func)).strip("_")
+
+
+def singular_point(what: str, mask: Tensor, arguments: Any, advice: str) -> SingularPoint:
+    """The error: at how many entries, at which first, what moving arguments are there, and the line of user code."""
+    mask = torch.func.debug_unwrap(mask, recurse=True)
+    first = tuple(mask.nonzero()[0].tolist())
+    given = (torch.func.debug_unwrap(plain(x), recurse=True) for x in jets(arguments))
+    there = [f"{x[first].item():.6g}" for x in given if x.shape == mask.shape]
+    count = f" at {int(mask.sum())} of {mask.numel()} entries, the first at index {first}," if mask.ndim else ""
+    value = f" where it is given {', '.join(there)}," if there else ""
+    return SingularPoint(f"{what}{count}{value}".rstrip(",") + f"{user_line()}. {advice}")

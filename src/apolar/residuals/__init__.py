@@ -1,0 +1,1 @@
+"""Differential equations written in Python, as expressions of unknowns and their derivatives."""

@@ -1,0 +1,1 @@
+"""What can be trusted: checks against independent methods, verified operators, plans."""
