@@ -45,6 +45,10 @@ class UnsupportedOperator(ApolarError, NotImplementedError):
     """The function calls something for which apolar has no rule: never a wrong number instead."""
 
 
+class RuleError(ApolarError, ValueError):
+    """A rule that cannot be registered."""
+
+
 class SingularPoint(ApolarError, ArithmeticError):
     """The function has no finite derivative at a point, and ``check_finite`` was asked for."""
 

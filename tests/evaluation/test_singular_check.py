@@ -20,8 +20,7 @@ from apolar.engine.jet import Jet, new_level
 from apolar.evaluation.evaluate import push, read
 from apolar.evaluation.seeds import lift
 from apolar.evaluation.singular_check import name_of
-from apolar.rules.registry import KINDS
-from apolar.rules.singular_points import TABLE
+from apolar.rules.record import RECORDS, Kind
 
 # One case is one line, however long.
 # fmt: off
@@ -252,14 +251,14 @@ def test_the_convention_is_the_first_derivative_of_torch(case: Case) -> None:
 def test_every_line_of_the_table_has_a_case() -> None:
     tested = {case.operator for case in SINGULAR}
     lines: dict[Any, set[str]] = {}
-    for function, singular in TABLE.items():
-        for line in singular:
+    for function, record in RECORDS.items():
+        for line in record.singular:
             lines.setdefault(line, set()).add(name_of(function))
     assert [names for names in lines.values() if not names & tested] == []
 
 
 def test_every_function_that_chooses_has_a_line() -> None:
-    assert [name_of(f) for f, kind in KINDS.items() if kind == "selection" and f not in TABLE] == []
+    assert [name_of(f) for f, r in RECORDS.items() if r.kind is Kind.SELECTION and not r.singular] == []
 
 
 @pytest.mark.parametrize("case", [c for c in CASES if not c.refused], ids=str)

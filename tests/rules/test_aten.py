@@ -12,7 +12,7 @@ from torch.utils._pytree import tree_map
 import apolar as ap
 from apolar.engine.jet import RULES, beneath
 from apolar.errors import DetachedError, UnsupportedOperator
-from apolar.rules.registry import torch_function
+from apolar.rules.decomposition import torch_function
 from tests.oracles.jets import jet_derivatives
 from tests.oracles.lines import Function
 

@@ -10,7 +10,7 @@ import torch
 
 import apolar as ap
 from apolar.engine.jet import RULES
-from apolar.rules.registry import decomposed
+from apolar.rules.decomposition import decomposed
 
 LISTED = ap.supported_operators()
 BY_NAME = {o.name: o for o in LISTED}

@@ -22,11 +22,11 @@ from torch.utils._pytree import tree_leaves
 from apolar.algebras.algebra import Algebra
 from apolar.errors import ApolarError, DetachedError, UnsupportedOperator
 
-Rule = Callable[..., Any]
-"""Called like the torch function that it replaces, with the jet of the innermost evaluation in front."""
+JetRule = Callable[..., Any]
+"""Called as ``rule(jet, func, *args)`` in place of ``func(*args)``, with the jet of the innermost evaluation in front."""
 
-RULES: dict[Any, Rule] = {}
-"""The rule of every torch function that has one. Filled by ``rules/``."""
+RULES: dict[Any, JetRule] = {}
+"""What jets do in place of every torch function that has a rule. Filled by ``rules/``."""
 
 POSITIONAL = (
     "condition", "self", "input", "tensors", "other", "exponent", "mat1", "mat2", "batch1", "batch2", "vec1", "vec2", "vec",

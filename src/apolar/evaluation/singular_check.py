@@ -19,8 +19,9 @@ from torch.utils._pytree import tree_leaves
 
 from apolar.engine.jet import RULES, Jet, anywhere, jets, missing, plain, user_line
 from apolar.errors import SingularPoint
-from apolar.rules.registry import KINDS, torch_function
-from apolar.rules.singular_points import TABLE, spread
+from apolar.rules.decomposition import torch_function
+from apolar.rules.record import Kind, record_of
+from apolar.rules.singular_points import spread
 
 INFINITE = (
     "Choose other points, or keep the argument where the function has a finite derivative, before it is applied: "
@@ -50,18 +51,18 @@ def checked(jet: Jet, func: Any, *args: Any, **kwargs: Any) -> Any:
     scope = _scope.get()
     if scope is Scope.RULE:
         return rule(jet, func, *args, **kwargs)
-    order = max(orders(jet))
-    for line in TABLE.get(known, ()):
+    record, order = record_of(known), max(orders(jet))
+    for line in record.singular:
         with within(Scope.RULE):
             found = line.points(*args, **kwargs)
         for points in found:
             if points.order <= order and anywhere(points.mask):
                 what = f"{name_of(known)} has no derivative" + f" of order {points.order}" * (points.order > 1)
                 raise singular_point(what, points.mask, (args, kwargs), line.cause.value)
-    kind = KINDS.get(known, "composite")
-    with within(Scope.COMPOSITE if kind == "composite" and known not in TABLE else Scope.RULE):
+    said_by_others = record.kind in (Kind.COMPOSITE, Kind.DECOMPOSED) and not record.singular
+    with within(Scope.COMPOSITE if said_by_others else Scope.RULE):
         result = rule(jet, func, *args, **kwargs)
-    if scope is Scope.USER and kind != "constant":
+    if scope is Scope.USER and record.kind is not Kind.CONSTANT:
         for y in jets(result):
             look_at(y, known, (args, kwargs))
     return result

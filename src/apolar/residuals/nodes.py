@@ -25,7 +25,7 @@ from apolar.algebras.operators import Coordinates, Monomial, Operator, exact
 from apolar.engine.jet import Jet
 from apolar.errors import ApolarError, CoordinateError, FunctionError, OperatorError
 from apolar.evaluation.evaluate import read
-from apolar.rules.registry import KINDS, spellings
+from apolar.rules.record import Kind, record_of, spellings
 
 if TYPE_CHECKING:
     from apolar.residuals.values import Values
@@ -43,6 +43,10 @@ class Space:
 
     coordinates: Coordinates
     unknowns: tuple[str, ...]
+
+
+NO_TENSOR = (Kind.METADATA, Kind.REFUSED, Kind.DECOMPOSED)
+"""Methods that are no functions of fields."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -99,7 +103,7 @@ class Field:
         if found is not None:
             return self.differentiated(found)
         method = getattr(Tensor, name, None)
-        if len(name) > 2 and (KINDS.get(method, "metadata") not in ("metadata", "refused") or name == "detach"):
+        if len(name) > 2 and (record_of(method).kind not in NO_TENSOR or name == "detach"):
             return lambda *args, **kwargs: record(self.space, method, (self, *args), kwargs)
         raise self._no_derivative(name)
 

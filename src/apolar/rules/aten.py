@@ -12,17 +12,19 @@ import torch
 from torch import Tensor
 
 from apolar.engine.jet import Jet, value
+from apolar.rules.components import apply_bilinear, apply_linear
 from apolar.rules.metadata import as_jet
-from apolar.rules.registry import apply_bilinear, apply_linear, composite, constant, linear, rule, stacked, views
+from apolar.rules.record import Entries, Kind
+from apolar.rules.registry import composite, constant, linear, rule, stacked, views
 
 aten = torch.ops.aten
 _ALL = slice(None)
 
 # ----------------------------------------------------------------------------------------------- the same by another name
 
-views(aten._conj)(torch.conj)
-stacked(aten._conj_physical)(torch.conj_physical)
-stacked(aten._neg_view)(torch.neg)
+views(aten._conj, entries=Entries.APART)(torch.conj)
+stacked(aten._conj_physical, entries=Entries.APART)(torch.conj_physical)
+stacked(aten._neg_view, entries=Entries.APART)(torch.neg)
 constant(aten._is_all_true, aten._is_any_true)
 
 
@@ -66,7 +68,7 @@ def block_diag(tensors: list[Any]) -> Any:
     return torch.block_diag(*tensors)
 
 
-@rule(aten._new_zeros_with_same_feature_meta, kind="constant")
+@rule(aten._new_zeros_with_same_feature_meta, kind=Kind.CONSTANT)
 def tangent(jet: Jet, func: Any, x: Any, other: Any, **named: Any) -> Any:
     """Zeros that forward mode copies a tangent into."""
     return as_jet(jet, func(value(x, jet), value(other, jet), **named))
@@ -177,14 +179,14 @@ linear(
     aten.fractional_max_pool3d_backward, aten.replication_pad1d_backward, aten.replication_pad2d_backward,
     aten.replication_pad3d_backward, aten.reflection_pad1d_backward, aten.reflection_pad2d_backward,
     aten.reflection_pad3d_backward, aten.hardshrink_backward, aten.softshrink_backward, aten.threshold_backward,
-    kind="linear",
+    kind=Kind.LINEAR,
 )  # fmt: skip
 def linear_in_the_gradient(jet: Jet, func: Any, gradient: Any, x: Any, *args: Any) -> Any:
     """The input of the forward pass tells shapes and branches, by its value."""
     return apply_linear(jet, func, gradient, value(x, jet), *args)
 
 
-@rule(aten.convolution_backward, kind="bilinear")
+@rule(aten.convolution_backward, kind=Kind.BILINEAR)
 def convolution_backward(
     jet: Jet, func: Any, gradient: Any, x: Any, weight: Any, bias_sizes: Any, *args: Any
 ) -> tuple[Any, Any, Any]:

@@ -5,7 +5,6 @@ The coordinates are real, so whatever is linear over the real numbers acts on ea
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -13,27 +12,29 @@ from torch import Tensor
 
 import apolar.rules.elementwise  # noqa: F401  # the rules for real numbers
 from apolar.engine.jet import RULES, Jet, belongs, beneath, jets
+from apolar.rules.components import apply_bilinear
 from apolar.rules.convolution import by_sample
-from apolar.rules.registry import apply_bilinear, composite, linear, rule, stacked, views
+from apolar.rules.record import Entries, Kind
+from apolar.rules.registry import composite, linear, rule, stacked, views
 from apolar.rules.shapes import axes, axis
 
 # ---------------------------------------------------------------------------------------------------------------- parts
 
-views("real", Tensor.real.__get__)(torch.real)  # type: ignore[attr-defined]
-views("imag", Tensor.imag.__get__)(torch.imag)  # type: ignore[attr-defined]
-views("conj")(torch.conj)
+views("real", Tensor.real.__get__, entries=Entries.APART)(torch.real)  # type: ignore[attr-defined]
+views("imag", Tensor.imag.__get__, entries=Entries.APART)(torch.imag)  # type: ignore[attr-defined]
+views("conj", entries=Entries.APART)(torch.conj)
 views("view_as_complex")(torch.view_as_complex)
 views("view_as_real")(lambda x: torch.view_as_real(x.resolve_conj()))
 
 
-@rule("conj_physical", "resolve_conj", "resolve_neg", kind="linear")
+@rule("conj_physical", "resolve_conj", "resolve_neg", kind=Kind.LINEAR, entries=Entries.APART)
 def resolve(jet: Jet, func: Any, x: Jet) -> Jet:
     """``x`` itself where there is nothing to do, as in torch."""
     components = func(x.components)
     return x if components is x.components else x.like(components)
 
 
-linear(torch.complex, arguments=(0, 1, "real", "imag"))
+linear(torch.complex, arguments=(0, 1, "real", "imag"), entries=Entries.APART)
 
 
 @composite(torch.polar)
@@ -42,24 +43,14 @@ def polar(abs: Any, angle: Any) -> Any:
     return torch.complex(abs * torch.cos(angle), abs * torch.sin(angle))
 
 
-def for_complex(*names: str) -> Callable[..., Any]:
-    """What a function does to a complex jet; its rule for real ones stays."""
-
-    def register(definition: Callable[[Jet], Any]) -> Callable[[Jet], Any]:
-        for_real = RULES[getattr(torch, names[0])]
-
-        @rule(*names, kind="elementwise")
-        def either(jet: Jet, func: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
-            return definition(x) if x.is_complex() else for_real(jet, func, x, *args, **kwargs)
-
-        return definition
-
-    return register
+real_abs = RULES[torch.abs]
 
 
-@for_complex("abs", "absolute")
-def modulus(z: Jet) -> Any:
-    """√(x² + y²). Where z is 0 it has derivatives only if z stays 0, and NaN if not."""
+@rule("abs", "absolute", kind=Kind.ELEMENTWISE, entries=Entries.APART, replacing=True)
+def modulus(jet: Jet, func: Any, z: Jet) -> Any:
+    """√(x² + y²) of complex numbers. Where z is 0 it has derivatives only if z stays 0, and NaN if not."""
+    if not z.is_complex():
+        return real_abs(jet, func, z)
     empty = z.value == 0
     w = torch.where(empty, 1.0, z)
     r: Any = torch.where(empty, 0.0, torch.sqrt(w.real * w.real + w.imag * w.imag))
@@ -67,14 +58,7 @@ def modulus(z: Jet) -> Any:
     return z.like(torch.cat([r.components[:1], r.components[1:] + kink.to(r.dtype)]))
 
 
-@for_complex("sgn")
-def direction(z: Jet) -> Any:
-    """z/|z|, and 0 where z is 0."""
-    r = torch.abs(z)
-    return z / (r + (r == 0))
-
-
-@rule("angle", kind="elementwise")
+@rule("angle", kind=Kind.ELEMENTWISE, entries=Entries.APART)
 def angle(jet: Jet, func: Any, z: Jet) -> Any:
     """arg z; of a real number 0 or π, a constant."""
     return torch.atan2(z.imag, z.real) if z.is_complex() else func(z.value)
@@ -111,7 +95,7 @@ stacked(torch.fft.fftshift)(lambda x, dim=None: torch.fft.fftshift(x, axes(x, di
 stacked(torch.fft.ifftshift)(lambda x, dim=None: torch.fft.ifftshift(x, axes(x, dim)))
 
 
-@rule(torch._VF.stft, kind="bilinear")  # type: ignore[attr-defined]
+@rule(torch._VF.stft, kind=Kind.BILINEAR, linear_in=(0, 4, "window"))  # type: ignore[attr-defined]
 def stft(
     jet: Jet, func: Any, x: Any, n_fft: int, hop_length: Any = None, win_length: Any = None, window: Any = None,
     *options: Any,
@@ -126,7 +110,7 @@ def stft(
     return by_sample(lambda c: transform(c, window), x, 1)
 
 
-@rule(torch.istft, kind="linear")
+@rule(torch.istft, kind=Kind.LINEAR)
 def istft(jet: Jet, func: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
     """Linear in the spectrum; a window enters as w/w² as well, and what torch composes it of is followed."""
     if any(True for _ in jets((args, kwargs))):

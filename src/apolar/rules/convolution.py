@@ -14,7 +14,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from apolar.engine.jet import Jet, belongs, jets, unsupported
-from apolar.rules.registry import apply_bilinear, composite, linear, rule, stacked
+from apolar.rules.components import apply_bilinear
+from apolar.rules.record import Kind
+from apolar.rules.registry import composite, linear, rule, stacked
 
 native: Any = torch._C._nn
 lanczos = [native._upsample_lanczos2d_aa] if hasattr(native, "_upsample_lanczos2d_aa") else []  # not in torch 2.7
@@ -39,7 +41,7 @@ def samples(*functions: Any, ndim: int) -> None:
             raise unsupported(func, jet, "Only its first argument may depend on the coordinates.")
         return by_sample(lambda c: func(c, *args, **kwargs), x, ndim)
 
-    rule(*functions, kind="linear")(samples_rule)
+    rule(*functions, kind=Kind.LINEAR)(samples_rule)
 
 
 # ---------------------------------------------------------------------------------------------------------- convolution
@@ -47,7 +49,7 @@ def samples(*functions: Any, ndim: int) -> None:
 
 @rule(
     torch.conv1d, torch.conv2d, torch.conv3d, torch.conv_transpose1d, torch.conv_transpose2d, torch.conv_transpose3d,
-    torch.convolution, kind="bilinear",
+    torch.convolution, kind=Kind.BILINEAR,
 )  # fmt: skip
 def convolution(jet: Jet, func: Any, x: Any, weight: Any, bias: Any = None, *args: Any, **kwargs: Any) -> Any:
     """x ∗ w + b: bilinear in image and weight; with a constant weight one call for all components."""
@@ -76,7 +78,7 @@ samples(native.col2im, ndim=2)
 # -------------------------------------------------------------------------------------------------------------- padding
 
 
-@rule(native.pad, kind="linear")
+@rule(native.pad, kind=Kind.LINEAR)
 def pad(jet: Jet, func: Any, x: Jet, pad: Any, mode: str = "constant", value: float | None = None) -> Any:
     """The border is linear in the image; a constant one counts for the value only."""
     if mode == "constant":
@@ -84,7 +86,7 @@ def pad(jet: Jet, func: Any, x: Jet, pad: Any, mode: str = "constant", value: fl
     return by_sample(lambda c: func(c, pad, mode), x, len(pad) // 2 + 1)
 
 
-@rule(torch.constant_pad_nd, kind="linear")
+@rule(torch.constant_pad_nd, kind=Kind.LINEAR)
 def constant_pad_nd(jet: Jet, func: Any, x: Jet, pad: Any, value: complex = 0) -> Any:
     if len(pad) > 2 * x.ndim:
         return func(x.value, pad)
@@ -111,7 +113,7 @@ def by_largest(*functions: Any, axes: int) -> None:
         chosen = torch.take_along_dim(x.components.flatten(-axes), indices.flatten(-axes).unsqueeze(0), -1)
         return jet.like(chosen.reshape(x.components.shape[0], *indices.shape)), indices
 
-    rule(*functions, kind="selection")(by_largest_rule)
+    rule(*functions, kind=Kind.SELECTION)(by_largest_rule)
 
 
 by_largest(torch.max_pool1d_with_indices, torch.adaptive_max_pool1d, axes=1)
@@ -156,7 +158,7 @@ def channel_shuffle(x: Any, groups: int) -> Any:
 linear(torch.affine_grid_generator, arguments=(0, "theta"))
 
 
-@rule(torch.grid_sampler, torch.grid_sampler_2d, torch.grid_sampler_3d, kind="linear")
+@rule(torch.grid_sampler, torch.grid_sampler_2d, torch.grid_sampler_3d, kind=Kind.LINEAR)
 def grid_sampler(
     jet: Jet, func: Any, image: Any, grid: Any, interpolation_mode: int, padding_mode: int, align_corners: bool
 ) -> Any:

@@ -222,7 +222,7 @@ constant(
     "__rfloordiv__", "eq", "ne", "lt", "le", "gt", "ge", "less", "less_equal", "greater", "greater_equal", "not_equal",
     "equal", "allclose", "isclose", "isnan", "isinf", "isfinite", "isposinf", "isneginf", "isreal", "isin", "all", "any",
     "__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "logical_not", "logical_and", "logical_or",
-    "logical_xor", "__bool__", "__len__", "__int__", "__index__",
+    "logical_xor", "__bool__", "__int__", "__index__",
     "__contains__", "__repr__", "__format__", "bool", "int", "long", "short", "char", "byte", "bincount",
     "multinomial", "bernoulli", "is_nonzero", "matrix_rank",
 )  # fmt: skip
@@ -239,8 +239,11 @@ elementwise("mish", formula=lambda x: x * torch.tanh(F.softplus(x)))
 
 @composite("sgn")
 def sgn(x: Any) -> Any:
-    """z/|z| of complex numbers, the sign of real ones."""
-    return x / torch.abs(x) if x.is_complex() else torch.sign(x)
+    """z/|z| of complex numbers, and 0 where z is 0; the sign of real ones."""
+    if not x.is_complex():
+        return torch.sign(x)
+    r = torch.abs(x)
+    return x / (r + (r == 0))
 
 
 @composite("heaviside")

@@ -8,16 +8,18 @@ import torch
 from torch import Tensor
 
 from apolar.engine.jet import Jet, plain
-from apolar.rules.registry import apply_linear, composite, linear, rule
+from apolar.rules.components import apply_linear
+from apolar.rules.record import Entries, Kind
+from apolar.rules.registry import composite, linear, rule
 
-linear("gather", "take_along_dim", "index_select", "take", "masked_select")
+linear("gather", "take_along_dim", "index_select", "take", "masked_select", entries=Entries.MOVED)
 linear("scatter_add", "index_add", "index_copy", "index_fill", arguments=(0, 3, "src", "source", "value"))
 linear("index_put", "put", "_index_put_impl", "_unsafe_index_put", arguments=(0, 2, "source", "values"))
 
 # ----------------------------------------------------------------------------------------------- several at one place
 
 
-@rule("scatter", kind="linear")
+@rule("scatter", kind=Kind.LINEAR)
 def scatter(jet: Jet, func: Any, *args: Any, reduce: str | None = None, **kwargs: Any) -> Any:
     if reduce is not None:
         return _scatter_into(*args, **kwargs, reduce={"add": "sum", "multiply": "prod"}[reduce])

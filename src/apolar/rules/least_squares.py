@@ -10,6 +10,7 @@ from torch import Tensor
 from apolar.engine.jet import Jet, anywhere, unsupported
 from apolar.rules.linear_equations import holds_vectors
 from apolar.rules.matrices import at, mirrored, tiny
+from apolar.rules.record import Kind
 from apolar.rules.registry import composite, rule
 
 linalg: Any = torch.linalg
@@ -45,7 +46,7 @@ def lstsq(A: Any, B: Any, rcond: Any = None, *, driver: Any = None) -> Any:
 # ------------------------------------------------------------------------------------------------------- pseudo-inverses
 
 
-@rule(linalg.pinv, kind="composite")
+@rule(linalg.pinv, kind=Kind.COMPOSITE)
 def pinv(
     jet: Jet, func: Any, A: Jet, rcond: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None
 ) -> Any:

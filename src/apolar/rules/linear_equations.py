@@ -16,6 +16,7 @@ from apolar.engine.jet import Jet, anywhere, belongs, component_list, unsupporte
 from apolar.kernels import eager
 from apolar.rules.matrices import at, everything, identity, tiny
 from apolar.rules.products import align
+from apolar.rules.record import Kind
 from apolar.rules.registry import composite, rule
 
 linalg: Any = torch.linalg
@@ -104,7 +105,7 @@ def cholesky_solve(B: Any, L: Any, upper: bool = False) -> Any:
     return linalg.solve_triangular(L.mH, linalg.solve_triangular(L, B, upper=False), upper=True)
 
 
-@rule("cholesky_inverse", kind="composite")
+@rule("cholesky_inverse", kind=Kind.COMPOSITE)
 def cholesky_inverse(jet: Jet, func: Any, L: Jet, upper: bool = False) -> Any:
     """(L Lᴴ)⁻¹; LAPACK takes the diagonal of L for real."""
     numbers = everything(L)

@@ -9,9 +9,11 @@ import torch
 import torch.nn.functional as F
 
 from apolar.engine.jet import Jet, plain
+from apolar.rules.decomposition import opened
 from apolar.rules.normalisation import length
+from apolar.rules.record import Kind
 from apolar.rules.reductions import norm_or_zero
-from apolar.rules.registry import composite, opened, rule
+from apolar.rules.registry import composite, rule
 
 native: Any = torch._C._nn
 NONE, MEAN, SUM = range(3)
@@ -138,7 +140,9 @@ def poisson_nll_loss(x: Any, y: Any, log_input: bool, full: bool, eps: float, re
     return reduced(loss, reduction)
 
 
-@rule(*([F.linear_cross_entropy] if hasattr(F, "linear_cross_entropy") else []), kind="composite")  # not in torch 2.7
+@rule(
+    *([F.linear_cross_entropy] if hasattr(F, "linear_cross_entropy") else []), kind=Kind.COMPOSITE
+)  # not in torch 2.7
 def linear_cross_entropy(jet: Jet, func: Any, *args: Any, options: Any = None, **named: Any) -> Any:
     """The options of torch divide the batch, which saves memory and changes no number."""
     return opened(func)(*args, **named)  # type: ignore[misc]

@@ -11,6 +11,7 @@ import torch
 from apolar.engine.jet import Jet, unsupported
 from apolar.rules.eigenvalues import eigh_of, jordan_wielandt
 from apolar.rules.matrices import at, depth, identity
+from apolar.rules.record import Kind
 from apolar.rules.registry import composite, rule
 from apolar.rules.shapes import axis
 
@@ -59,7 +60,7 @@ def matrix_exp(A: Any) -> Any:
 # ----------------------------------------------------------------------------------------------------------------- norms
 
 
-@rule(linalg.matrix_norm, kind="composite")
+@rule(linalg.matrix_norm, kind=Kind.COMPOSITE)
 def matrix_norm(
     jet: Jet, func: Any, A: Any, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = False, *, dtype: Any = None
 ) -> Any:

@@ -8,9 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from apolar.engine.jet import Jet, unsupported
 from apolar.rules.aten import alias, reshape, take_slice
-from apolar.rules.registry import composite, rule
+from apolar.rules.registry import composite, refused
 
 
 def copied(name: str, view: Callable[..., Any]) -> None:
@@ -37,17 +36,14 @@ copied("_conj_copy", torch.conj)
 copied("_neg_view_copy", torch.neg)
 
 
-@rule("as_strided", "as_strided_copy", "as_strided_scatter", "set_", "resize_", "resize_as_", kind="refused")
-def memory_order(jet: Jet, func: Any, *args: Any, **kwargs: Any) -> Any:
-    raise unsupported(
-        func, jet, "It reads memory, where the same tensor may lie in another order: torch.linalg.inv returns columns one "
-        "after the other. Use views such as x[...] and x.unfold, or entries of x.flatten() at indices.",
-    )  # fmt: skip
-
-
-@rule(
-    "to_sparse", "to_sparse_coo", "to_sparse_csr", "to_sparse_csc", "to_sparse_bsr", "to_sparse_bsc", "to_mkldnn",
-    "sparse_mask", torch.sparse.sampled_addmm, torch.sparse.sum, kind="refused",
+refused(
+    "as_strided", "as_strided_copy", "as_strided_scatter", "set_", "resize_", "resize_as_",
+    reason="It reads memory, where the same tensor may lie in another order: torch.linalg.inv returns columns one after the "
+    "other. Use views such as x[...] and x.unfold, or entries of x.flatten() at indices.",
 )  # fmt: skip
-def sparse(jet: Jet, func: Any, *args: Any, **kwargs: Any) -> Any:
-    raise unsupported(func, jet, "The components of a jet are dense: multiply by a mask, or use the dense function.")
+
+refused(
+    "to_sparse", "to_sparse_coo", "to_sparse_csr", "to_sparse_csc", "to_sparse_bsr", "to_sparse_bsc", "to_mkldnn",
+    "sparse_mask", torch.sparse.sampled_addmm, torch.sparse.sum,
+    reason="The components of a jet are dense: multiply by a mask, or use the dense function.",
+)  # fmt: skip

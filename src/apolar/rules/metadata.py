@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from apolar.engine.jet import Jet, belongs, beneath, constant_components, unsupported, user_line
-from apolar.errors import DetachedError
-from apolar.rules.registry import constant, rule
+from apolar.engine.jet import Jet, belongs, beneath, constant_components, unsupported
+from apolar.rules.record import Kind
+from apolar.rules.registry import constant, leaving, refused, rule
 
 ATTRIBUTES = (
     "shape", "ndim", "dtype", "device", "layout", "is_cuda", "is_cpu", "is_mps", "is_meta", "is_sparse", "is_quantized",
@@ -19,7 +19,7 @@ ATTRIBUTES = (
 METHODS = (
     "size", "dim", "numel", "nelement", "ndimension", "is_floating_point", "is_complex", "is_signed", "element_size",
     "get_device", "dim_order", "is_inference", "is_conj", "is_neg", "is_shared", "is_pinned", "has_names", "__len__",
-    "is_tensor", "type", "_is_zerotensor", "is_distributed",
+    "is_tensor", "_is_zerotensor", "is_distributed",
 )  # fmt: skip
 
 
@@ -33,90 +33,75 @@ def _getter(name: str) -> Any:
     return getattr(Tensor, name).__get__
 
 
-rule(*(_getter(name) for name in ATTRIBUTES if hasattr(Tensor, name)), kind="metadata")(metadata)
-rule(*METHODS, kind="metadata")(metadata)
+rule(*(_getter(name) for name in ATTRIBUTES if hasattr(Tensor, name)), kind=Kind.METADATA)(metadata)
+rule(*METHODS, kind=Kind.METADATA)(metadata)
 constant(Tensor.stride, Tensor.is_contiguous, Tensor.storage_offset, torch.result_type)
 
 
-@rule("is_same_size", torch.ops.aten._has_same_storage_numel, kind="metadata")
+@rule("is_same_size", torch.ops.aten._has_same_storage_numel, kind=Kind.METADATA)
 def is_same_size(jet: Jet, func: Any, x: Any, y: Any) -> bool:
     return bool(x.shape == y.shape)
 
 
-@rule(_getter("requires_grad"), kind="metadata")
+@rule(_getter("requires_grad"), kind=Kind.METADATA)
 def requires_grad(jet: Jet, func: Any, x: Jet) -> bool:
     return x.components.requires_grad
 
 
-@rule(_getter("is_leaf"), kind="metadata")
+@rule(_getter("is_leaf"), kind=Kind.METADATA)
 def is_leaf(jet: Jet, func: Any, x: Jet) -> bool:
     return False
 
 
-@rule(_getter("grad"), kind="metadata")
+@rule(_getter("grad"), kind=Kind.METADATA)
 def no_gradient(jet: Jet, func: Any, x: Jet) -> None:
     return None
 
 
-@rule(_getter("grad_fn"), kind="metadata")
+@rule(_getter("grad_fn"), kind=Kind.METADATA)
 def no_graph(jet: Jet, func: Any, x: Jet) -> None:
     """The graph is that of the components."""
     if x.components.requires_grad:
         raise unsupported(func, jet, "A jet is no node of autograd's graph: hooks on it would not run. Take them off.")
 
 
-@rule(
+leaving(
     "detach", "detach_", "detach_copy", "item", "tolist", "numpy", "__float__", "__complex__", "__array__", "__array_wrap__",
-    _getter("data"), Tensor.__dlpack__, torch.ops.aten._local_scalar_dense, kind="refused",
+    _getter("data"), Tensor.__dlpack__, torch.ops.aten._local_scalar_dense,
 )  # fmt: skip
-def detached(jet: Jet, func: Any, *args: Any, **kwargs: Any) -> Any:
-    """Values without their derivative would make the result silently wrong."""
-    name = getattr(func, "__name__", str(func)).replace("__get__", ".data")
-    raise DetachedError(
-        f"{name} takes a value that depends on the coordinates out of the computation, and its derivative would be lost"
-        f"{user_line()}. Use torch functions on the tensor itself (torch.sin instead of math.sin); if the value is "
-        "meant as a constant, compute it outside of the function."
-    )
 
-
-@rule(
+refused(
     "data_ptr", "const_data_ptr", "storage", "untyped_storage", "_typed_storage", "share_memory_", "storage_type", "apply_",
-    "map_", "map2_", "set_", "resize_", "resize_as_", kind="refused",
+    "map_", "map2_", reason="It looks at memory, which a jet lays out in its own way: use views such as x[...].",
 )  # fmt: skip
-def memory(jet: Jet, func: Any, *args: Any, **kwargs: Any) -> Any:
-    """A jet has no memory of its own."""
-    raise unsupported(func, jet, "It looks at memory, which a jet lays out in its own way: use views such as x[...].")
 
+NO_GRAPH = "Inside of a lifted function use ap.grad, ap.jacobian or ap.evaluate, or ask for the operators directly."
+"""Reverse mode inside of a lifted function has no graph to walk."""
 
-@rule(
+refused(
     torch.autograd.grad, torch.autograd.backward, Tensor.backward, Tensor.requires_grad_, Tensor.retain_grad,
-    Tensor.register_hook, kind="refused",
+    Tensor.register_hook, reason=NO_GRAPH,
 )  # fmt: skip
-def autograd_inside(jet: Jet, func: Any, *args: Any, **kwargs: Any) -> Any:
-    """Reverse mode inside of a lifted function has no graph to walk."""
-    raise unsupported(
-        func,
-        jet,
-        "Inside of a lifted function use ap.grad, ap.jacobian or ap.evaluate, or ask for the operators directly.",
-    )
 
 
-@rule(torch._make_dual, kind="refused")
+@rule(torch._make_dual, kind=Kind.REFUSED)
 def make_dual(jet: Jet, func: Any, *args: Any, **kwargs: Any) -> Any:
     """In forward mode a tangent lies in the wrapper, where no jet would see it; torch.func.jvp has a wrapper of its own."""
     functorch = torch._C._functorch
     if (inside := functorch.peek_interpreter_stack()) is None or inside.key() != functorch.TransformType.Jvp:
-        return autograd_inside(jet, func, *args, **kwargs)
+        raise unsupported(func, jet, NO_GRAPH)
     return beneath(func, *args, **kwargs)
 
 
-@rule("zeros_like", "ones_like", "full_like", "empty_like", "rand_like", "randn_like", "randint_like", kind="constant")
+@rule(
+    "zeros_like", "ones_like", "full_like", "empty_like", "rand_like", "randn_like", "randint_like", kind=Kind.CONSTANT
+)
 def like(jet: Jet, func: Any, x: Jet, *args: Any, **kwargs: Any) -> Any:
     """A constant that is a jet, so that it can be filled in place."""
     return as_jet(jet, func(x.value, *args, **kwargs))
 
 
-@rule("new_zeros", "new_ones", "new_full", "new_empty", kind="constant")
+@rule("new_zeros", "new_ones", "new_full", "new_empty", kind=Kind.CONSTANT)
 def new(jet: Jet, func: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
     return as_jet(jet, func(x.value, *args, **kwargs)) if belongs(x, jet) else func(x, *args, **kwargs)
 

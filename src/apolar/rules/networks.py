@@ -14,7 +14,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from apolar.engine.jet import Jet, belongs, plain, unsupported, value
-from apolar.rules.registry import apply_bilinear, composite, constant, overwrite, rule
+from apolar.rules.components import apply_bilinear
+from apolar.rules.inplace import overwrite
+from apolar.rules.record import Entries, Kind
+from apolar.rules.registry import composite, constant, rule
 
 _VF: Any = torch._VF
 native: Any = torch._C._nn
@@ -41,7 +44,7 @@ def rrelu(x: Any, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = F
     return native.rrelu_with_noise(x, torch.empty_like(plain(x)), lower, upper, training, generator)
 
 
-@rule(native.rrelu_with_noise, kind="linear")
+@rule(native.rrelu_with_noise, kind=Kind.ELEMENTWISE, entries=Entries.APART)
 def rrelu_with_noise(
     jet: Jet, func: Any, x: Jet, noise: Any, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False,
     generator: Any = None,
@@ -56,20 +59,20 @@ def rrelu_with_noise(
 # ----------------------------------------------------------------------------------------------------------- randomness
 
 
-@rule(torch.dropout, torch.feature_dropout, kind="linear")
+@rule(torch.dropout, torch.feature_dropout, kind=Kind.LINEAR, entries=Entries.APART)
 def dropout(jet: Jet, func: Any, x: Jet, p: float, train: bool) -> Jet:
     """x · mask/(1 − p)."""
     return x * func(torch.ones_like(plain(x)), p, train) if train and p else x
 
 
-@rule(torch.native_dropout, kind="linear")
+@rule(torch.native_dropout, kind=Kind.LINEAR, entries=Entries.APART)
 def native_dropout(jet: Jet, func: Any, x: Jet, p: float, train: bool | None) -> Any:
     """The same, and the mask."""
     scale, mask = func(torch.ones_like(plain(x)), p, train)
     return x * scale, mask
 
 
-@rule(torch.alpha_dropout, torch.feature_alpha_dropout, kind="linear")
+@rule(torch.alpha_dropout, torch.feature_alpha_dropout, kind=Kind.LINEAR, entries=Entries.APART)
 def alpha_dropout(jet: Jet, func: Any, x: Jet, p: float, train: bool) -> Jet:
     """a (x · mask + α′ (1 − mask)) + b, which keeps mean and variance: b is positive where x is kept."""
     if not train or not p:
@@ -82,7 +85,7 @@ def alpha_dropout(jet: Jet, func: Any, x: Jet, p: float, train: bool) -> Jet:
 
 
 @rule(
-    "normal_", "uniform_", "exponential_", "bernoulli_", "cauchy_", "geometric_", "log_normal_", "random_", kind="constant"
+    "normal_", "uniform_", "exponential_", "bernoulli_", "cauchy_", "geometric_", "log_normal_", "random_", kind=Kind.CONSTANT
 )  # fmt: skip
 def drawn(jet: Jet, func: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
     """Random numbers, written into a jet or a plain tensor, are constants."""
@@ -90,7 +93,7 @@ def drawn(jet: Jet, func: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
     return overwrite(jet, func, x, numbers) if belongs(x, jet) else numbers
 
 
-@rule(torch.normal, kind="linear")
+@rule(torch.normal, kind=Kind.LINEAR, linear_in=(0, 1, "mean", "std"), entries=Entries.APART)
 def normal(jet: Jet, func: Any, mean: Any, std: Any = 1.0, *, generator: Any = None) -> Any:
     """mean + std · ε with a standard normal ε."""
     shape = torch.broadcast_shapes(*(a.shape for a in (mean, std) if isinstance(a, Tensor)))
@@ -104,7 +107,7 @@ def normal(jet: Jet, func: Any, mean: Any, std: Any = 1.0, *, generator: Any = N
 FREQUENCY = "With scale_grad_by_freq its gradients are not derivatives."
 
 
-@rule(torch.embedding, kind="linear")
+@rule(torch.embedding, kind=Kind.LINEAR, entries=Entries.MOVED)
 def embedding(
     jet: Jet, func: Any, weight: Jet, indices: Tensor, padding_idx: int = -1, scale_grad_by_freq: bool = False,
     sparse: bool = False,
@@ -119,7 +122,7 @@ def embedding(
     return jet.like(torch.cat([rows[:1], rows[1:] * moves]))
 
 
-@rule(torch.embedding_bag, kind="bilinear")
+@rule(torch.embedding_bag, kind=Kind.BILINEAR, linear_in=(0, "per_sample_weights"))
 def embedding_bag(
     jet: Jet, func: Any, weight: Any, indices: Any, offsets: Any, scale_grad_by_freq: bool = False, mode: int = 0,
     sparse: bool = False, per_sample_weights: Any = None, include_last_offset: bool = False, padding_idx: Any = -1,
@@ -208,7 +211,7 @@ def recurrent(name: str, step: Step) -> None:
         state = step(F.linear(x, w_ih, b_ih), tuple(hx) if isinstance(hx, (tuple, list)) else (hx,), w_hh, b_hh)
         return state if len(state) > 1 else state[0]
 
-    @rule(getattr(_VF, name), kind="composite")
+    @rule(getattr(_VF, name), kind=Kind.COMPOSITE)
     def network(
         jet: Jet, func: Any, x: Any, hx: Any, weights: Any, has_biases: Any, num_layers: int, dropout: float,
         train: bool, bidirectional: bool, batch_first: bool,

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from apolar.engine.jet import Jet, plain, unsupported
+from apolar.rules.record import Kind
 from apolar.rules.reductions import p_norm
 from apolar.rules.registry import composite, rule
 
@@ -106,7 +107,7 @@ def _each_channel(x: Tensor, like: Tensor) -> Tensor:
     return x.reshape(-1, like.shape[0]).mean(0).to(like.dtype)
 
 
-@rule(torch.batch_norm, kind="composite")
+@rule(torch.batch_norm, kind=Kind.COMPOSITE)
 def batch_norm(
     jet: Jet, func: Any, x: Any, weight: Any, bias: Any, mean: Any, var: Any, training: bool, momentum: float,
     eps: float, *_: Any,
@@ -158,7 +159,7 @@ def batch_norm_no_update(x: Any, weight: Any, bias: Any, mean: Any, var: Any, mo
     return *y, torch.empty(0, dtype=torch.uint8, device=x.device)
 
 
-@rule(torch.instance_norm, kind="composite")
+@rule(torch.instance_norm, kind=Kind.COMPOSITE)
 def instance_norm(
     jet: Jet, func: Any, x: Any, weight: Any, bias: Any, mean: Any, var: Any, use_input_stats: bool, momentum: float,
     eps: float, *_: Any,

@@ -13,8 +13,10 @@ from torch import Tensor
 
 from apolar.engine.jet import RULES, Jet, anywhere, belongs, component_list, plain, unsupported, value, visible
 from apolar.kernels import eager, sources
+from apolar.rules.components import apply_bilinear, stack
 from apolar.rules.elementwise import number_power
-from apolar.rules.registry import apply_bilinear, bilinear, composite, rule, stack
+from apolar.rules.record import Entries, Kind
+from apolar.rules.registry import bilinear, composite, rule
 
 # ------------------------------------------------------------------------------------------------------- arithmetic
 
@@ -34,7 +36,7 @@ def against(x: Jet, y: Any) -> Tensor:
     return components if components.dtype == dtype else components.to(dtype)
 
 
-@rule("add", "__radd__", kind="linear")
+@rule("add", "__radd__", kind=Kind.LINEAR, linear_in=(0, 1, "other"), entries=Entries.APART)
 def add(jet: Jet, func: Any, x: Any, y: Any, *, alpha: float = 1) -> Jet:
     if not belongs(y, jet):
         return _add_constant(x, y, alpha)
@@ -68,12 +70,12 @@ def rsub(x: Any, y: Any, *, alpha: float = 1) -> Any:
     return torch.add(torch.neg(x) if alpha == 1 else torch.neg(x) * alpha, y)
 
 
-@rule("neg", "negative", kind="linear")
+@rule("neg", "negative", kind=Kind.LINEAR, entries=Entries.APART)
 def neg(jet: Jet, func: Any, x: Jet) -> Jet:
     return jet.like(torch.neg(x.components))
 
 
-@rule("mul", "multiply", "__rmul__", kind="bilinear")
+@rule("mul", "multiply", "__rmul__", kind=Kind.BILINEAR, entries=Entries.APART)
 def mul(jet: Jet, func: Any, x: Any, y: Any) -> Jet:
     if belongs(x, jet) and belongs(y, jet):
         return jet.like(eager.multiplied(jet.algebra, x.components, x.components if x is y else y.components))
@@ -82,7 +84,7 @@ def mul(jet: Jet, func: Any, x: Any, y: Any) -> Jet:
     return jet.like(against(x, y) * y)
 
 
-@rule("div", "divide", "true_divide", "__truediv__", kind="bilinear")
+@rule("div", "divide", "true_divide", "__truediv__", entries=Entries.APART)
 def div(jet: Jet, func: Any, x: Any, y: Any, *, rounding_mode: str | None = None) -> Any:
     if rounding_mode is not None:
         return torch.div(value(x, jet), value(y, jet), rounding_mode=rounding_mode)
@@ -143,7 +145,7 @@ def lerp(start: Any, end: Any, weight: Any) -> Any:
 # ----------------------------------------------------------------------------------------------------------- powers
 
 
-@rule("pow", "__pow__", kind="elementwise")
+@rule("pow", "__pow__", kind=Kind.ELEMENTWISE, entries=Entries.APART)
 def pow(jet: Jet, func: Any, x: Any, y: Any) -> Any:
     """xʸ: a recurrence where y is constant, exp(y log x) where it is not."""
     if belongs(y, jet):
@@ -206,7 +208,7 @@ def float_power(x: Any, y: Any) -> Any:
 # ---------------------------------------------------------------------------------------------------- matrix products
 
 
-@rule("matmul", "__matmul__", torch.linalg.matmul, kind="bilinear")
+@rule("matmul", "__matmul__", torch.linalg.matmul, kind=Kind.BILINEAR)
 def matmul(jet: Jet, func: Any, x: Any, y: Any) -> Jet:
     sparse = not x.layout == y.layout == torch.strided
     if (belongs(x, jet) and belongs(y, jet)) or not (x.ndim and y.ndim) or sparse:
@@ -223,7 +225,7 @@ def rmatmul(x: Any, y: Any) -> Any:
     return torch.matmul(y, x)
 
 
-@rule(F.linear, kind="bilinear")
+@rule(F.linear, kind=Kind.BILINEAR)
 def linear_layer(jet: Jet, func: Any, x: Any, weight: Any, bias: Any = None) -> Any:
     if belongs(x, jet) and not any(isinstance(p, Jet) for p in (weight, bias)) and sources.fits(x, weight, bias):
         return jet.like(sources.layer(x, weight, bias))
@@ -278,7 +280,7 @@ def bilinear_layer(x: Any, y: Any, weight: Any, bias: Any = None) -> Any:
     return out if bias is None else out + bias
 
 
-@rule("einsum", kind="bilinear")
+@rule("einsum", kind=Kind.BILINEAR)
 def einsum(jet: Jet, func: Any, equation: Any, *operands: Any) -> Any:
     """One jet carries its components along as one more letter; many operands are contracted two at a time."""
     if not isinstance(equation, str):

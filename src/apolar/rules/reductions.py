@@ -10,36 +10,37 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from apolar.engine.jet import Jet, anywhere, beneath, jets, plain, visible
-from apolar.rules.registry import apply_linear, composite, linear, rule, stacked
+from apolar.rules.components import apply_linear
+from apolar.rules.record import Entries, Kind
+from apolar.rules.registry import composite, linear, rule, stacked
 from apolar.rules.shapes import axes, axis
 
 # ---------------------------------------------------------------------------------------------------------------- linear
 
 
-@stacked("sum")
+@stacked("sum", entries=Entries.ALONG)
 def sum(
     x: Tensor, dim: Any = None, keepdim: bool = False, *, axis: Any = None, keepdims: bool = False, dtype: Any = None
 ) -> Tensor:
     return x.sum(axes(x, axis if dim is None else dim), keepdim or keepdims, dtype=dtype)
 
 
-@stacked("mean")
+@stacked("mean", entries=Entries.ALONG)
 def mean(
     x: Tensor, dim: Any = None, keepdim: bool = False, *, axis: Any = None, keepdims: bool = False, dtype: Any = None
 ) -> Tensor:
     return x.mean(axes(x, axis if dim is None else dim), keepdim or keepdims, dtype=dtype)
 
 
-@stacked("cumsum")
+@stacked("cumsum", entries=Entries.ALONG)
 def cumsum(x: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
     return x.cumsum(axis(x, dim), dtype=dtype)
 
 
-linear("gradient")
 linear("diff", arguments=(0, 3, 4, "prepend", "append"))
 
 
-@rule("gradient", kind="linear")
+@rule("gradient", kind=Kind.LINEAR)
 def gradient(jet: Jet, func: Any, x: Any, **options: Any) -> Any:
     """Linear in the values; spacings that depend on the coordinates are followed through what torch composes it of."""
     if any(True for _ in jets(options)):
@@ -64,7 +65,7 @@ def cumulative_trapezoid(y: Any, x: Any = None, *, dx: float = 1.0, dim: int = -
     return torch.cumsum(_trapezoids(y, x, dx, dim), -1).movedim(-1, dim)
 
 
-@rule("nansum", "nanmean", kind="linear")
+@rule("nansum", "nanmean", kind=Kind.LINEAR, entries=Entries.ALONG)
 def without_nan(jet: Jet, func: Any, x: Jet, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
     """Sum or mean of the entries that are not NaN."""
     mask = ~torch.isnan(x.value)

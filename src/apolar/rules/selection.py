@@ -12,14 +12,16 @@ from torch import Tensor
 
 from apolar.engine.jet import Jet, anywhere, jets, plain, value
 from apolar.errors import UnsupportedOperator
+from apolar.rules.components import apply_linear
 from apolar.rules.products import beside
-from apolar.rules.registry import apply_linear, composite, linear, rule
+from apolar.rules.record import Entries, Kind
+from apolar.rules.registry import composite, linear, rule
 from apolar.rules.shapes import axes, axis
 
 # --------------------------------------------------------------------------------------------------------- by a condition
 
 
-@rule("where", kind="linear")
+@rule("where", kind=Kind.LINEAR, linear_in=(1, 2, "self", "other"), entries=Entries.APART)
 def where(jet: Jet, func: Any, *args: Any, **kwargs: Any) -> Any:
     """torch.where(condition, x, y) and x.where(condition, y)."""
     if len(args) == 1 and not kwargs:
@@ -31,7 +33,8 @@ def where(jet: Jet, func: Any, *args: Any, **kwargs: Any) -> Any:
     return apply_linear(jet, func, *args, arguments=branches, **named)
 
 
-linear("masked_fill", "masked_scatter", arguments=(0, 2, "value", "source"))
+linear("masked_fill", arguments=(0, 2, "value"), entries=Entries.APART)
+linear("masked_scatter", arguments=(0, 2, "source"), entries=Entries.MOVED)
 
 
 @composite("maximum")
@@ -77,7 +80,7 @@ def clamp_max(x: Any, max: Any) -> Any:
     return clamp(x, None, max)
 
 
-@rule("copysign", kind="composite")
+@rule("copysign", kind=Kind.COMPOSITE)
 def copysign(jet: Jet, func: Any, x: Any, y: Any) -> Any:
     """x times the sign that makes it agree with y: constant on each piece."""
     at_x, at_y = value(x, jet), value(y, jet)
@@ -102,7 +105,7 @@ def chosen(x: Jet, indices: Tensor, dim: int) -> Jet:
 def by_order(*names: str, position: int = 1, default: int = -1) -> None:
     """Functions that return (values, indices) along a dimension."""
 
-    @rule(*names, kind="selection")
+    @rule(*names, kind=Kind.SELECTION)
     def ordered(jet: Jet, func: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
         if len(args) >= position and (isinstance(args[0], Tensor) or any(True for _ in jets(args))):
             return maximum(x, *args) if func.__name__ == "max" else minimum(x, *args)
@@ -131,7 +134,7 @@ by_order("median", "nanmedian")
 by_order("topk", "kthvalue", position=2)
 
 
-@rule("sort", kind="selection")
+@rule("sort", kind=Kind.SELECTION)
 def sort(jet: Jet, func: Any, x: Jet, *args: Any, **kwargs: Any) -> Any:
     positional = [a for a in args if not isinstance(a, bool)]
     result = func(x.value, *args, **kwargs)
@@ -178,7 +181,7 @@ def first_of_each(x: Any, groups: Tensor, number: int, dim: int | None = None) -
     return x.reshape(-1)[first] if dim is None else x.index_select(dim, first)
 
 
-@rule("_unique2", kind="selection")
+@rule("_unique2", kind=Kind.SELECTION)
 def unique(
     jet: Jet, func: Any, x: Jet, sorted: bool = True, return_inverse: bool = False, *rest: Any, **named: Any
 ) -> Any:
@@ -187,7 +190,7 @@ def unique(
     return first_of_each(x, groups, len(values)), groups, counts
 
 
-@rule(torch._VF.unique_dim, kind="selection")
+@rule(torch._VF.unique_dim, kind=Kind.SELECTION)
 def unique_dim(
     jet: Jet, func: Any, x: Jet, dim: int, sorted: bool = True, return_inverse: bool = False, *rest: Any, **named: Any
 ) -> Any:
@@ -196,7 +199,7 @@ def unique_dim(
     return first_of_each(x, groups, values.shape[dim], dim), groups, counts
 
 
-@rule(torch._VF.unique_consecutive, kind="selection")  # type: ignore[attr-defined]
+@rule(torch._VF.unique_consecutive, kind=Kind.SELECTION)  # type: ignore[attr-defined]
 def unique_consecutive(
     jet: Jet, func: Any, x: Jet, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
 ) -> Any:
@@ -213,7 +216,7 @@ def msort(x: Any) -> Any:
 def extremes_over_axes(name: str, function: Callable[..., Tensor]) -> None:
     """amax and amin."""
 
-    @rule(name, kind="selection")
+    @rule(name, kind=Kind.SELECTION)
     def over_axes(jet: Jet, func: Any, x: Jet, dim: Any = (), keepdim: bool = False) -> Jet:
         dims = axes(x.components, dim)
         return mean_where(x, x.value == function(x.value, dims, keepdim=True), dims, keepdim)

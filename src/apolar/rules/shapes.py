@@ -15,18 +15,11 @@ import torch
 from torch import Tensor
 
 from apolar.engine.jet import Jet, belongs, component_list, constant_components, jets, unsupported
+from apolar.rules.components import apply_linear
+from apolar.rules.inplace import before_writing, overwrite, perhaps_view
 from apolar.rules.products import align, beside
-from apolar.rules.registry import (
-    apply_linear,
-    before_writing,
-    composite,
-    linear,
-    overwrite,
-    perhaps_view,
-    rule,
-    stacked,
-    views,
-)
+from apolar.rules.record import Entries, Kind
+from apolar.rules.registry import composite, linear, rule, stacked, views
 
 
 def axis(x: Tensor, dim: int) -> int:
@@ -48,13 +41,13 @@ def flat(items: tuple[Any, ...]) -> tuple[Any, ...]:
 # ---------------------------------------------------------------------------------------------------------- same entries
 
 
-@rule("clone", "alias", kind="linear")
+@rule("clone", "alias", kind=Kind.LINEAR, entries=Entries.APART)
 def clone(jet: Jet, func: Any, x: Jet, *, memory_format: torch.memory_format = torch.preserve_format) -> Jet:
     contiguous = memory_format == torch.contiguous_format
     return jet.like(x.components.clone(memory_format=memory_format if contiguous else torch.preserve_format))
 
 
-@rule("contiguous", kind="linear")
+@rule("contiguous", kind=Kind.LINEAR, entries=Entries.APART)
 def contiguous(jet: Jet, func: Any, x: Jet, **options: Any) -> Jet:
     if x.components.ndim == 1 or not x.components.numel():
         return x
@@ -62,7 +55,7 @@ def contiguous(jet: Jet, func: Any, x: Jet, **options: Any) -> Jet:
     return perhaps_view(x, x.components if lies_so else x.components.clone(memory_format=torch.contiguous_format))
 
 
-@rule("view", kind="linear")
+@rule("view", kind=Kind.LINEAR, entries=Entries.MOVED)
 def view(jet: Jet, func: Any, x: Jet, *shape: Any, **named: Any) -> Jet:
     full = stacked_shape(jet, func, x, shape, named)
     try:
@@ -71,7 +64,7 @@ def view(jet: Jet, func: Any, x: Jet, *shape: Any, **named: Any) -> Jet:
         return perhaps_view(x, x.components.reshape(full))
 
 
-@rule("reshape", torch.ops.aten.view.default, kind="linear")
+@rule("reshape", torch.ops.aten.view.default, kind=Kind.LINEAR, entries=Entries.MOVED)
 def reshape(jet: Jet, func: Any, x: Jet, *shape: Any, **named: Any) -> Jet:
     """Below torch's own functions, reshape has become aten::view."""
     return reshaped(x, x.components.reshape(stacked_shape(jet, func, x, shape, named)))
@@ -120,13 +113,13 @@ def reshape_as(x: Any, other: Any) -> Any:
     return x.reshape(other.shape)
 
 
-@rule("flatten", kind="linear")
+@rule("flatten", kind=Kind.LINEAR, entries=Entries.MOVED)
 def flatten(jet: Jet, func: Any, x: Jet, start_dim: int = 0, end_dim: int = -1) -> Jet:
     components = x.components if x.components.ndim > 1 else x.components.unsqueeze(-1)
     return reshaped(x, components.flatten(axis(components, start_dim), axis(components, end_dim)))
 
 
-@rule("ravel", kind="linear")
+@rule("ravel", kind=Kind.LINEAR, entries=Entries.MOVED)
 def ravel(jet: Jet, func: Any, x: Jet) -> Jet:
     """A copy of a vector with gaps, where ``flatten`` is a view."""
     return flatten(jet, func, contiguous(jet, func, x))
@@ -137,7 +130,7 @@ def unflatten(x: Tensor, dim: int, sizes: Any) -> Tensor:
     return x.unflatten(axis(x, dim), sizes)
 
 
-@rule("squeeze", kind="linear")
+@rule("squeeze", kind=Kind.LINEAR, entries=Entries.MOVED)
 def squeeze_0d(jet: Jet, func: Any, x: Jet, *dims: Any) -> Jet:
     return x.sharing(squeeze(x.components, *dims) if x.ndim else x.components)
 
@@ -176,7 +169,7 @@ def movedim(x: Tensor, source: Any, destination: Any) -> Tensor:
     return x.movedim(axes(x, source), axes(x, destination))
 
 
-@rule("expand", "broadcast_to", kind="linear")
+@rule("expand", "broadcast_to", kind=Kind.LINEAR, entries=Entries.MOVED)
 def expand(jet: Jet, func: Any, x: Jet, *shape: Any, **named: Any) -> Jet:
     shape = flat(shape or (named.get("size", named.get("shape")),))
     return x.sharing(align(x, len(shape)).expand(-1, *shape))
@@ -228,8 +221,8 @@ def copied(pieces: Any) -> Callable[..., Any]:
     return lambda *args, **kwargs: tuple(piece.clone() for piece in pieces(*args, **kwargs))
 
 
-stacked("unsafe_split", "unsafe_split_with_sizes")(copied(split))
-stacked("unsafe_chunk")(copied(chunk))
+stacked("unsafe_split", "unsafe_split_with_sizes", entries=Entries.MOVED)(copied(split))
+stacked("unsafe_chunk", entries=Entries.MOVED)(copied(chunk))
 
 
 @views("tensor_split")
@@ -287,26 +280,27 @@ def unfold(x: Tensor, dimension: int, size: int, step: int) -> Tensor:
     return x.unfold(axis(x, dimension), size, step)
 
 
-linear("diagonal_scatter", "select_scatter", "slice_scatter", arguments=(0, 1, "src"))
-linear("diag_embed", "rot90", "repeat", "tile", "repeat_interleave", "fliplr", "flipud", "trace")
+linear("diagonal_scatter", "select_scatter", "slice_scatter", arguments=(0, 1, "src"), entries=Entries.MOVED)
+linear("diag_embed", "rot90", "repeat", "tile", "repeat_interleave", "fliplr", "flipud", entries=Entries.MOVED)
+linear("trace")
 
 
-@stacked("tril")
+@stacked("tril", entries=Entries.APART)
 def tril(x: Tensor, diagonal: int = 0) -> Tensor:
     return x.tril(diagonal)
 
 
-@stacked("triu")
+@stacked("triu", entries=Entries.APART)
 def triu(x: Tensor, diagonal: int = 0) -> Tensor:
     return x.triu(diagonal)
 
 
-@stacked("flip")
+@stacked("flip", entries=Entries.MOVED)
 def flip(x: Tensor, *dims: Any, **named: Any) -> Tensor:
     return x.flip([axis(x, d) for d in flat(dims or (named["dims"],))])
 
 
-@rule("roll", kind="linear")
+@rule("roll", kind=Kind.LINEAR, entries=Entries.MOVED)
 def roll(jet: Jet, func: Any, x: Jet, shifts: Any, dims: Any = None) -> Any:
     if dims is None or dims == ():
         return x.flatten().roll(shifts, 0).reshape(x.shape) if x.ndim != 1 else x.roll(shifts, 0)
@@ -315,10 +309,7 @@ def roll(jet: Jet, func: Any, x: Jet, shifts: Any, dims: Any = None) -> Any:
 
 # ------------------------------------------------------------------------------------------------------ several together
 
-linear("hstack", "vstack", "dstack", "row_stack", "column_stack")
-
-
-linear("combinations")
+linear("hstack", "vstack", "dstack", "row_stack", "column_stack", "combinations", entries=Entries.MOVED)
 
 
 @composite("meshgrid", torch.functional._VF.meshgrid)  # type: ignore[attr-defined]
@@ -335,16 +326,16 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> Any:
     return tuple(grids)
 
 
-@rule("block_diag", kind="linear")
+@rule("block_diag", kind=Kind.LINEAR)
 def block_diag(jet: Jet, func: Any, *tensors: Any, **options: Any) -> Any:
     """The tensors may come as a list or one by one."""
     return apply_linear(jet, func, *tensors, arguments=tuple(range(len(tensors))), **options)
 
 
-@rule("cat", "concat", "concatenate", kind="linear")
+@rule("cat", "concat", "concatenate", kind=Kind.LINEAR, entries=Entries.MOVED)
 def cat(jet: Jet, func: Any, tensors: Any, dim: int = 0, **named: Any) -> Jet:
-    dim = named.get("axis", dim)
     """Tensors of shape (0,) are left out, as in torch, where the others have more axes."""
+    dim = named.get("axis", dim)
     longest = max(tensors, key=lambda x: x.ndim)
     tensors = [x for x in tensors if x.shape != (0,)] or [longest]
     parts = [x.components if belongs(x, jet) else constant_components(x, jet) for x in tensors]
@@ -352,7 +343,7 @@ def cat(jet: Jet, func: Any, tensors: Any, dim: int = 0, **named: Any) -> Jet:
     return jet.like(torch.cat([part.to(dtype) for part in parts], axis(parts[0], dim)))
 
 
-@rule("stack", kind="linear")
+@rule("stack", kind=Kind.LINEAR, entries=Entries.MOVED)
 def stack(jet: Jet, func: Any, tensors: Any, dim: int = 0) -> Jet:
     parts = [x.components if belongs(x, jet) else constant_components(x, jet) for x in tensors]
     return jet.like(torch.stack(parts, dim + 1 if dim >= 0 else dim))
@@ -374,7 +365,8 @@ def stack(jet: Jet, func: Any, tensors: Any, dim: int = 0) -> Jet:
     "type",
     "cpu",
     "cuda",
-    kind="linear",
+    kind=Kind.LINEAR,
+    entries=Entries.APART,
 )
 def to(jet: Jet, func: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
     """Floating point: every component; integers: the value alone, since rounding has no derivative."""
@@ -395,7 +387,7 @@ def to(jet: Jet, func: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
 # -------------------------------------------------------------------------------------------------------------- indexing
 
 
-@rule("__getitem__", kind="linear")
+@rule("__getitem__", kind=Kind.LINEAR, entries=Entries.MOVED)
 def getitem(jet: Jet, func: Any, x: Any, index: Any) -> Any:
     if not belongs(x, jet):
         raise unsupported(func, jet, "A tensor that depends on the coordinates cannot be an index.")
@@ -406,7 +398,7 @@ def getitem(jet: Jet, func: Any, x: Any, index: Any) -> Any:
     )
 
 
-@rule("__setitem__", kind="linear")
+@rule("__setitem__", kind=Kind.LINEAR)
 def setitem(jet: Jet, func: Any, x: Any, index: Any, new: Any) -> None:
     """Written into the components, so that views see it."""
     if any(True for _ in jets(index)):
@@ -421,7 +413,7 @@ def setitem(jet: Jet, func: Any, x: Any, index: Any, new: Any) -> None:
         x.components[k][index] = component
 
 
-@rule("copy_", "fill_", kind="linear")
+@rule("copy_", "fill_", kind=Kind.LINEAR)
 def copy_(jet: Jet, func: Any, x: Any, source: Any = None, *args: Any, value: Any = None, **kwargs: Any) -> Any:
     """Every entry of ``x`` becomes that of ``source``."""
     source = value if source is None else source
@@ -436,7 +428,7 @@ def fill(x: Any, value: Any) -> Any:
     return value.to(x.dtype).expand(x.shape).clone()
 
 
-@rule("zero_", kind="linear")
+@rule("zero_", kind=Kind.LINEAR)
 def zero_(jet: Jet, func: Any, x: Jet) -> Any:
     return overwrite(jet, func, x, torch.zeros(x.shape, dtype=x.dtype, device=x.device))
 

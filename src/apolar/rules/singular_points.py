@@ -10,8 +10,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Iterable
-from enum import Enum
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -19,53 +18,15 @@ from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
 from apolar.engine.jet import Jet, plain
-from apolar.rules.registry import spellings
+from apolar.rules.record import Cause, Points, Singular, add_singular, spellings
 
 native: Any = torch._C._nn
 linalg: Any = torch.linalg
 
 
-class Cause(Enum):
-    """Why there is no derivative; the values are sentences, with the way out."""
-
-    KINK = (
-        "The derivatives on its two sides differ. Choose other points, or a smooth function: softplus for relu, "
-        "torch.sqrt(x**2 + eps) for abs."
-    )
-    JUMP = "It jumps there. Choose other points, or give it a constant there: torch.where(x == 0, 1.0, x)."
-    TIE = (
-        "It chooses between entries that are equal and do not move alike. Choose other points, or a smooth function of all "
-        "entries: torch.logsumexp for max."
-    )
-    NORM = (
-        "A norm has a kink where its argument is 0. Choose other points, or add a small number inside: "
-        "torch.sqrt((x**2).sum(-1) + eps)."
-    )
-
-
-class Points(NamedTuple):
-    """Where a function has no derivatives of this order or higher ones."""
-
-    mask: Tensor
-    order: int = 1
-
-
-class Singular(NamedTuple):
-    """A line of the table: ``points`` takes the arguments of the function, jets among them."""
-
-    cause: Cause
-    points: Callable[..., Iterable[Points]]
-
-
-TABLE: dict[Any, tuple[Singular, ...]] = {}
-"""By torch function."""
-
-
 def singular(cause: Cause, *functions: Any, at: Callable[..., Iterable[Points]]) -> None:
     """A line for functions, given themselves or by a name for all their spellings in torch."""
-    for function in functions:
-        for spelling in spellings(function) if isinstance(function, str) else (function,):
-            TABLE[spelling] = (*TABLE.get(spelling, ()), Singular(cause, at))
+    add_singular(Singular(cause, at), *functions)
 
 
 # ------------------------------------------------------------------------------------------------------- what is looked at

@@ -10,12 +10,14 @@ from torch import Tensor
 
 from apolar.engine import series
 from apolar.engine.jet import RULES, Jet, anywhere, belongs, component_list, unsupported, value, visible
+from apolar.rules.components import stack
 from apolar.rules.elementwise import polygamma_at
 from apolar.rules.products import beside, moves, promoted, singular
-from apolar.rules.registry import composite, elementwise, rule, stack
+from apolar.rules.record import Entries, Kind
+from apolar.rules.registry import composite, elementwise, rule
 
 
-@rule("polygamma", kind="elementwise")
+@rule("polygamma", kind=Kind.ELEMENTWISE, entries=Entries.APART)
 def polygamma(jet: Jet, func: Any, n: Any, x: Any) -> Any:
     n, x = (x, n) if isinstance(n, Tensor) else (n, x)
     return RULES[polygamma_at](jet, polygamma_at, x, n)
@@ -41,7 +43,7 @@ def zeta_at(q: Any, s: Any) -> Any:
 elementwise(zeta_at, derivative=lambda y, q, s: zeta_at(q, s + 1) * -s)
 
 
-@rule("zeta", kind="elementwise")
+@rule("zeta", kind=Kind.ELEMENTWISE, entries=Entries.APART)
 def zeta(jet: Jet, func: Any, s: Any, q: Any) -> Any:
     if belongs(s, jet):
         raise unsupported(func, jet, "Its derivatives exist in the second argument only.")
@@ -68,7 +70,7 @@ elementwise(gammaincc_at, derivative=lambda y, x, a: -_gamma_density(x, a))
 
 
 def _incomplete(name: str, alias: str, function: Any) -> None:
-    @rule(name, alias, kind="elementwise")
+    @rule(name, alias, kind=Kind.ELEMENTWISE, entries=Entries.APART)
     def incomplete(jet: Jet, func: Any, a: Any, x: Any) -> Any:
         if belongs(a, jet):
             raise unsupported(func, jet, "Its derivatives exist in the second argument only.")
@@ -80,7 +82,7 @@ _incomplete("gammainc", "igamma", gammainc_at)
 _incomplete("gammaincc", "igammac", gammaincc_at)
 
 
-@rule("atan2", "arctan2", kind="composite")
+@rule("atan2", "arctan2", entries=Entries.APART)
 def atan2(jet: Jet, func: Any, y: Any, x: Any) -> Any:
     """The angle at the value, plus the small angle in axes turned by it, where atan has no branch to choose."""
     angle = torch.atan2(value(y, jet), value(x, jet))
@@ -88,7 +90,7 @@ def atan2(jet: Jet, func: Any, y: Any, x: Any) -> Any:
     return angle + torch.atan((y * c - x * s) / (x * c + y * s))
 
 
-@rule("hypot")
+@rule("hypot", entries=Entries.APART)
 def hypot(jet: Jet, func: Any, x: Any, y: Any) -> Jet:
     """h with h² = x² + y², one component after the other; divided by h₀ before squares leave the range of numbers."""
     xs, ys = component_list(x, jet), component_list(y, jet)
@@ -100,7 +102,7 @@ def hypot(jet: Jet, func: Any, x: Any, y: Any) -> Jet:
     return stack(h, jet)
 
 
-@rule("xlogy", "xlog1py", kind="composite")
+@rule("xlogy", "xlog1py", entries=Entries.APART)
 def xlogy(jet: Jet, func: Any, x: Any, y: Any) -> Any:
     """x log y or x log(1 + y), and 0 where x is 0 and the logarithm is not finite."""
     shift = 1 if "1p" in func.__name__ else 0
@@ -118,7 +120,7 @@ def xlogy(jet: Jet, func: Any, x: Any, y: Any) -> Any:
     return out + singular(x, slope, torch.where(slope.isinf() & moves(x, jet), math.nan, 0.0))
 
 
-@rule("entr", kind="composite")
+@rule("entr", kind=Kind.ELEMENTWISE, entries=Entries.APART)
 def entr(jet: Jet, func: Any, x: Jet) -> Jet:
     """−x log x, and −∞ where x is negative."""
     return jet.like(torch.cat([func(x.value).unsqueeze(0), -xlogy(jet, torch.xlogy, x, x).components[1:]]))
@@ -129,7 +131,7 @@ def ldexp(x: Any, exponent: Any) -> Any:
     return x * torch.pow(2.0, exponent)
 
 
-@rule("frexp", kind="linear")
+@rule("frexp", kind=Kind.ELEMENTWISE, entries=Entries.APART)
 def frexp(jet: Jet, func: Any, x: Jet) -> Any:
     """Mantissa x/2ⁿ and exponent n, which is constant on each piece."""
     mantissa, exponent = func(x.value)
@@ -137,7 +139,7 @@ def frexp(jet: Jet, func: Any, x: Jet) -> Any:
     return torch.return_types.frexp((jet.like(torch.cat([mantissa.unsqueeze(0), scaled])), exponent))
 
 
-@rule("nextafter", kind="linear")
+@rule("nextafter", entries=Entries.APART)
 def nextafter(jet: Jet, func: Any, x: Any, y: Any) -> Any:
     """x but for its last digit, and y where both are equal."""
     at_x, at_y = value(x, jet), value(y, jet)

@@ -10,7 +10,11 @@ import torch
 from torch._ops import OpOverload, OpOverloadPacket
 from torch.overrides import resolve_name
 
-from apolar.rules.registry import KINDS, decomposed, torch_function
+from apolar.rules.decomposition import decomposed, torch_function
+from apolar.rules.record import RECORDS, Kind, record_of
+
+NOT_LISTED = (Kind.METADATA, Kind.REFUSED, Kind.DECOMPOSED)
+"""Kinds of functions that have no derivative to speak of, or no rule of their own."""
 
 VERIFIED_ORDER = 4
 """The order up to which rules are compared with independent references."""
@@ -48,8 +52,8 @@ def name_of(function: object) -> str | None:
 
 def lifted_by(function: object) -> str:
     """How a torch function is lifted, in the words of ``SupportedOperator.rule``."""
-    kind = KINDS.get(torch_function(function))
-    return kind or ("generic" if decomposed(function) is None else "decomposition")
+    kind = record_of(torch_function(function)).kind
+    return "generic" if kind is Kind.DECOMPOSED and decomposed(function) is None else str(kind)
 
 
 def supported_operators() -> list[SupportedOperator]:
@@ -61,13 +65,12 @@ def supported_operators() -> list[SupportedOperator]:
     SupportedOperator(name='torch.linalg.det', rule='own rule', verified_order=4, forward_wrong_from=2, reverse_wrong_from=0)
     """
     verified = {name: (int(forward), int(reverse)) for name, forward, reverse in map(str.split, _lines())}
-    named = {name: kind for function, kind in KINDS.items() if (name := name_of(function))}
+    named = {name: str(r.kind) for f, r in RECORDS.items() if r.kind not in NOT_LISTED and (name := name_of(f))}
     for name in verified.keys() - named.keys():
         named[name] = lifted_by(functools.reduce(getattr, name.split(".")[1:], torch))
     return sorted(
         SupportedOperator(name, kind, VERIFIED_ORDER if name in verified else 0, *verified.get(name, ()))
         for name, kind in named.items()
-        if kind not in ("metadata", "refused")
     )
 
 

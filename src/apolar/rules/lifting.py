@@ -1,0 +1,117 @@
+"""How jets read the records: what a function of each kind does to the components of its arguments."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from apolar.engine import series
+from apolar.engine.jet import Jet, JetRule, belongs, jets, plain, unsupported, user_line
+from apolar.errors import DetachedError
+from apolar.kernels import sources
+from apolar.kernels.composition import Composition
+from apolar.rules.components import apply_bilinear, apply_linear, map_tree
+from apolar.rules.inplace import frozen
+from apolar.rules.record import Kind, Rule
+
+
+def on_jets(rule: Rule) -> JetRule:
+    """What jets do by a record."""
+    return rule.on_jets or BY_KIND[rule.kind](rule)
+
+
+SIMPLE = series.NUMBERS | {str, type(None)}
+"""The types of parameters that are told at once to be no tensors."""
+
+
+def elementwise(rule: Rule) -> JetRule:
+    """φ(g) = Σₖ φ⁽ᵏ⁾(g₀)/k! · nᵏ."""
+    entry = rule.definition
+    assert isinstance(entry, series.Elementwise)
+
+    def elementwise_rule(jet: Jet, func: Any, x: Any, *parameters: Any, **options: Any) -> Jet:
+        others = (*parameters, *options.values()) if options else parameters
+        simple = all([type(p) in SIMPLE for p in others])
+        if not belongs(x, jet) or not (simple or next(jets(others), None) is None):
+            raise unsupported(func, jet, "Only its first argument may depend on the coordinates.")
+        dtype = x.dtype
+        if not (dtype.is_floating_point or dtype.is_complex):
+            raise unsupported(func, jet, f"It needs a floating point tensor, got {dtype}.")
+        if not simple and any(isinstance(p, Tensor) for p in others):
+            return jet.like(
+                Composition(jet.algebra, series.Expansion(entry, parameters, tuple(options.items())))(x.components)
+            )
+        return jet.like(sources.composed(x, series.expansion(entry, parameters, tuple(options.items()))))
+
+    return elementwise_rule
+
+
+def linear(rule: Rule) -> JetRule:
+    """Each component alone, or all at once where the record says how."""
+    if rule.definition is None:
+        return functools.partial(apply_linear, arguments=rule.linear_in)
+    definition: Any = rule.definition
+    result = Jet.sharing if rule.view else Jet.like
+
+    def stacked_rule(jet: Jet, func: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
+        if not belongs(x, jet) or not x.ndim or not x.numel():
+            return frozen(jet, func, x, *args, **kwargs)
+        return map_tree(functools.partial(result, x), definition(x.components, *args, **kwargs))
+
+    return stacked_rule
+
+
+def bilinear(rule: Rule) -> JetRule:
+    """Leibniz' rule."""
+
+    def bilinear_rule(jet: Jet, func: Any, x: Any, y: Any, *args: Any, **kwargs: Any) -> Jet:
+        return apply_bilinear(jet, lambda a, b: func(a, b, *args, **kwargs), x, y)
+
+    return bilinear_rule
+
+
+def composite(rule: Rule) -> JetRule:
+    """The definition, whose functions meet their own rules."""
+    definition: Any = rule.definition
+    return lambda jet, func, *args, **kwargs: definition(*args, **kwargs)
+
+
+def constant(rule: Rule) -> JetRule:
+    """Of the values; the result is a plain tensor."""
+
+    def constant_rule(jet: Jet, func: Any, *args: Any, **kwargs: Any) -> Any:
+        args, kwargs = map_tree(plain, args), map_tree(plain, kwargs)
+        with torch.no_grad():
+            return func(*args, **kwargs)
+
+    return constant_rule
+
+
+def refused(rule: Rule) -> JetRule:
+    """An error that says why: a value without its derivative would make the result silently wrong."""
+
+    def refused_rule(jet: Jet, func: Any, *args: Any, **kwargs: Any) -> Any:
+        if not rule.leaves:
+            raise unsupported(func, jet, rule.reason)
+        name = getattr(func, "__name__", str(func)).replace("__get__", ".data")
+        raise DetachedError(
+            f"{name} takes a value that depends on the coordinates out of the computation, and its derivative would be lost"
+            f"{user_line()}. Use torch functions on the tensor itself (torch.sin instead of math.sin); if the value is "
+            "meant as a constant, compute it outside of the function."
+        )
+
+    return refused_rule
+
+
+BY_KIND: dict[Kind, Callable[[Rule], JetRule]] = {
+    Kind.ELEMENTWISE: elementwise,
+    Kind.LINEAR: linear,
+    Kind.BILINEAR: bilinear,
+    Kind.COMPOSITE: composite,
+    Kind.CONSTANT: constant,
+    Kind.REFUSED: refused,
+}
