@@ -23,8 +23,8 @@ from apolar.rules.shapes import axes, axis
 views("real", Tensor.real.__get__, entries=Entries.APART)(torch.real)  # type: ignore[attr-defined]
 views("imag", Tensor.imag.__get__, entries=Entries.APART)(torch.imag)  # type: ignore[attr-defined]
 views("conj", entries=Entries.APART)(torch.conj)
-views("view_as_complex")(torch.view_as_complex)
-views("view_as_real")(lambda x: torch.view_as_real(x.resolve_conj()))
+views("view_as_complex", entries=Entries.MIXED)(torch.view_as_complex)
+views("view_as_real", entries=Entries.MIXED)(lambda x: torch.view_as_real(x.resolve_conj()))
 
 
 @rule("conj_physical", "resolve_conj", "resolve_neg", kind=Kind.LINEAR, entries=Entries.APART)

@@ -122,7 +122,7 @@ def embedding(
     return jet.like(torch.cat([rows[:1], rows[1:] * moves]))
 
 
-@rule(torch.embedding_bag, kind=Kind.BILINEAR, linear_in=(0, "per_sample_weights"))
+@rule(torch.embedding_bag)
 def embedding_bag(
     jet: Jet, func: Any, weight: Any, indices: Any, offsets: Any, scale_grad_by_freq: bool = False, mode: int = 0,
     sparse: bool = False, per_sample_weights: Any = None, include_last_offset: bool = False, padding_idx: Any = -1,

@@ -160,7 +160,7 @@ def t(x: Tensor) -> Tensor:
     return x.permute(0, *range(x.ndim - 1, 0, -1))
 
 
-views("adjoint", Tensor.H.__get__, Tensor.mH.__get__)(lambda x: x.mH)  # type: ignore[attr-defined]
+views("adjoint", Tensor.H.__get__, Tensor.mH.__get__, entries=Entries.MIXED)(lambda x: x.mH)  # type: ignore[attr-defined]
 views(Tensor.mT.__get__)(lambda x: x.mT)  # type: ignore[attr-defined]
 
 
