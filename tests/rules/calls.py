@@ -1,4 +1,4 @@
-"""The calls of torch functions that the cases of the tables make, each with plain tensors: what a record says is judged there."""
+"""The calls of torch functions that the cases of the tables make, with plain tensors: what a record says is judged there."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 
 import pytest
@@ -172,17 +173,14 @@ LEAVING = [f for f, rule in RECORDS.items() if rule.leaves]
 
 @pytest.mark.parametrize("function", LEAVING, ids=lambda f: getattr(f, "__qualname__", str(f)))
 def test_leaving(function: Callable[..., object]) -> None:
-    """What is given back does not know where it comes from, or has no derivative; numpy and a Python number refuse before."""
-    x = torch.tensor(0.5, requires_grad=True)
-    y = x * 1
-    if getattr(function, "__name__", "") == "__array_wrap__":
-        found: object = function(y, y.detach().numpy())
-    else:
-        try:
-            found = function(y)
-        except (RuntimeError, BufferError) as error:
-            assert "requires grad" in str(error) or "require gradient" in str(error)
-            return
+    """What is given back does not know where it comes from, or has no derivative; torch itself refuses some."""
+    y = torch.tensor(0.5, requires_grad=True) * 1
+    more = (y.detach().numpy(),) if getattr(function, "__name__", "") == "__array_wrap__" else ()
+    try:
+        found = function(y, *more)
+    except (RuntimeError, BufferError) as error:
+        found = re.search(r"requires? grad", str(error))
+    assert found is not None
     assert not (isinstance(found, Tensor) and found.requires_grad) or "NotImplemented" in str(found.grad_fn)
 
 
