@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 
 import hypothesis
+import numpy
 import pytest
 import torch
 
@@ -47,4 +48,4 @@ def _same_start() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _doctest_names(doctest_namespace: dict[str, object]) -> None:
-    doctest_namespace.update(torch=torch, ap=apolar)
+    doctest_namespace.update(torch=torch, np=numpy, ap=apolar)

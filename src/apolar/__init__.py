@@ -17,6 +17,7 @@ from apolar.errors import (
     NonFiniteError,
     OperatorError,
     RowCouplingError,
+    RuleError,
     SettingError,
     ShapeError,
     SingularPoint,
@@ -27,6 +28,7 @@ from apolar.evaluation.evaluate import evaluate
 from apolar.explanation import Explanation, explain
 from apolar.kernels.settings import settings
 from apolar.residuals.residual import Residual, residual
+from apolar.rules import register
 from apolar.transforms import (
     MixedPartials,
     TraceEstimate,

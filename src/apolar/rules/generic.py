@@ -4,13 +4,12 @@ A jet stands for the path x(ξ) = Σₖ xₖ eₖ(ξ), where the polynomials e�
 closed, pₖ(∂) F(x(ξ)) at 0 depends on nothing else. With weights w, h = ⟨w, F(x(ξ))⟩ is a scalar whose derivatives with
 respect to the scalars ξⱼ are nested reverse passes, and each of them is linear in w, so that a last pass gives ∂ᵅF.
 
-PyTorch's derivatives are not right everywhere, and a backward pass that cannot be differentiated often gives zeros. So at
-its first call every operator is compared with differences, order by order, and refused where it does not agree.
+PyTorch's derivatives are not right everywhere, and a backward pass that cannot be differentiated often gives zeros. So they
+are judged by differences where they are used (``judging.py``), and refused where they do not agree.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -19,21 +18,32 @@ from torch._ops import OpOverload
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
 
 from apolar.algebras.operators import Monomial
-from apolar.engine.jet import Jet, belongs, plain, unsupported
+from apolar.engine.jet import Jet, belongs, unsupported
+from apolar.rules.judging import Judge
 
 NO_DERIVATIVE = (
     "PyTorch's own derivatives of it are missing or wrong at this order: say it in functions that "
     "ap.supported_operators() lists."
 )
 
-_right: set[tuple[OpOverload, int]] = set()
-"""Operators whose derivatives agreed with differences, up to the order."""
-
 
 def by_reverse_mode(jet: Jet, func: Any, *args: Any, **kwargs: Any) -> Any:
     """An operator by nested reverse passes through PyTorch's derivatives of it."""
     if not isinstance(func, OpOverload) or func._schema.is_mutable:
         raise unsupported(func, jet)
+    if any(isinstance(x.components, Jet) for x in tree_leaves((args, kwargs)) if belongs(x, jet)):
+        raise unsupported(
+            func, jet, "An evaluation inside of another cannot differentiate it: ask for all operators at once."
+        )
+    try:
+        if judge.wrong_order(jet, func, args, kwargs) is not None:
+            raise unsupported(func, jet, NO_DERIVATIVE)
+        return _by_reverse_mode(jet, func, *args, **kwargs)
+    except (NotImplementedError, RuntimeError) as error:
+        raise unsupported(func, jet, NO_DERIVATIVE) from error
+
+
+def _by_reverse_mode(jet: Jet, func: Any, *args: Any, **kwargs: Any) -> Any:
     leaves, tree = tree_flatten((args, kwargs))
 
     def at(*moving: Any) -> Any:
@@ -42,53 +52,17 @@ def by_reverse_mode(jet: Jet, func: Any, *args: Any, **kwargs: Any) -> Any:
         return func(*args, **kwargs)
 
     moving = [x for x in leaves if belongs(x, jet)]
-    if any(isinstance(x.components, Jet) for x in moving):
-        raise unsupported(
-            func, jet, "An evaluation inside of another cannot differentiate it: ask for all operators at once."
-        )
     recorded = torch.is_grad_enabled() and any(x.requires_grad for x in leaves if isinstance(x, Tensor))
-    try:
-        if (func, jet.algebra.order) not in _right:
-            if not agrees_with_differences(at, [plain(x) for x in moving], jet.algebra.order):
-                raise unsupported(func, jet, NO_DERIVATIVE)
-            _right.add((func, jet.algebra.order))
-        with torch.enable_grad():
-            symbols = [torch.zeros((), dtype=torch.float64, requires_grad=True) for _ in jet.algebra.coordinates]
-            output = at(*(_path(x.components, symbols, jet.algebra.path) for x in moving))
-            numbers = [y for y in tree_leaves(output) if _floating(y)]
-            if numbers and not any(map(_moves, numbers)):
-                raise unsupported(func, jet, NO_DERIVATIVE)
-            return tree_map(lambda y: jet.like(_components(y, symbols, jet, recorded)) if _moves(y) else y, output)
-    except (NotImplementedError, RuntimeError) as error:
-        raise unsupported(func, jet, NO_DERIVATIVE) from error
-
-
-def agrees_with_differences(function: Callable[..., Any], point: Sequence[Tensor], order: int) -> bool:
-    """Whether along a random line each nested derivative, up to the order, is the difference quotient of the one below."""
-    generator = torch.Generator().manual_seed(0)
-    lines = [torch.randn(x.shape, generator=generator, dtype=torch.float64).to(x) for x in point]
-
-    def derivatives(s: float) -> list[float]:
-        position = torch.tensor(s, dtype=torch.float64, device=point[0].device, requires_grad=True)
-        outputs = tree_leaves(function(*(x.detach() + position.to(x.dtype) * v for x, v in zip(point, lines))))
-        h = sum((_number(y, k) for k, y in enumerate(filter(_floating, outputs))), 0 * position)
-        found = [h]
-        for _ in range(order):
-            found.append(_gradient(found[-1], position, recorded=True))
-        return [float(d.detach()) for d in found]
-
     with torch.enable_grad():
-        epsilon = max(torch.finfo(x.dtype).eps for x in point)
-        step, tolerance = epsilon**0.2, epsilon**0.4
-        low, below, here, above, high = (derivatives(j * step) for j in (-2, -1, 0, 1, 2))
-    quotients = [(8 * (above[k] - below[k]) - (high[k] - low[k])) / (12 * step) for k in range(order)]
-    return all(abs(q - d) <= tolerance * max(1.0, *map(abs, here)) for q, d in zip(quotients, here[1:]))
+        symbols = [torch.zeros((), dtype=torch.float64, requires_grad=True) for _ in jet.algebra.coordinates]
+        output = at(*(_path(x.components, symbols, jet.algebra.path) for x in moving))
+        numbers = [y for y in tree_leaves(output) if _floating(y)]
+        if numbers and not any(map(_moves, numbers)):
+            raise unsupported(func, jet, NO_DERIVATIVE)
+        return tree_map(lambda y: jet.like(_components(y, symbols, jet, recorded)) if _moves(y) else y, output)
 
 
-def _number(y: Tensor, seed: int) -> Tensor:
-    """A random linear combination of the entries."""
-    weights = torch.rand(y.shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).to(y.device)
-    return (weights * torch.real(y * (1 - 0.5j) if y.is_complex() else y)).sum()
+judge = Judge(_by_reverse_mode)
 
 
 def _floating(y: Any) -> bool:
