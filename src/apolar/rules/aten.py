@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from apolar.engine.jet import Jet, value
+from apolar.engine.torch_private import aten
 from apolar.rules.metadata import as_jet
 from apolar.rules.registry import apply_bilinear, apply_linear, composite, constant, linear, rule, stacked, views
 
-aten = torch.ops.aten
 _ALL = slice(None)
 
 # ----------------------------------------------------------------------------------------------- the same by another name

@@ -13,6 +13,7 @@ from torch import Tensor
 
 import apolar.rules.elementwise  # noqa: F401  # the rules for real numbers
 from apolar.engine.jet import RULES, Jet, belongs, beneath, jets
+from apolar.engine.torch_private import variables
 from apolar.rules.convolution import by_sample
 from apolar.rules.registry import apply_bilinear, composite, linear, rule, stacked, views
 from apolar.rules.shapes import axes, axis
@@ -111,7 +112,7 @@ stacked(torch.fft.fftshift)(lambda x, dim=None: torch.fft.fftshift(x, axes(x, di
 stacked(torch.fft.ifftshift)(lambda x, dim=None: torch.fft.ifftshift(x, axes(x, dim)))
 
 
-@rule(torch._VF.stft, kind="bilinear")  # type: ignore[attr-defined]
+@rule(variables.stft, kind="bilinear")
 def stft(
     jet: Jet, func: Any, x: Any, n_fft: int, hop_length: Any = None, win_length: Any = None, window: Any = None,
     *options: Any,

@@ -15,11 +15,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch._ops import OpOverload
-from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
 
 from apolar.algebras.operators import Monomial
 from apolar.engine.jet import Jet, belongs, plain, unsupported
+from apolar.engine.torch_private import OpOverload, mutates, tree_flatten, tree_leaves, tree_map, tree_unflatten
 
 NO_DERIVATIVE = (
     "PyTorch's own derivatives of it are missing or wrong at this order: say it in functions that "
@@ -32,7 +31,7 @@ _right: set[tuple[OpOverload, int]] = set()
 
 def by_reverse_mode(jet: Jet, func: Any, *args: Any, **kwargs: Any) -> Any:
     """An operator by nested reverse passes through PyTorch's derivatives of it."""
-    if not isinstance(func, OpOverload) or func._schema.is_mutable:
+    if not isinstance(func, OpOverload) or mutates(func):
         raise unsupported(func, jet)
     leaves, tree = tree_flatten((args, kwargs))
 

@@ -9,11 +9,11 @@ import torch
 import torch.nn.functional as F
 
 from apolar.engine.jet import Jet, plain
+from apolar.engine.torch_private import native
 from apolar.rules.normalisation import length
 from apolar.rules.reductions import norm_or_zero
 from apolar.rules.registry import composite, opened, rule
 
-native: Any = torch._C._nn
 NONE, MEAN, SUM = range(3)
 
 

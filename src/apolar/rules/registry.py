@@ -17,18 +17,26 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch._decomp import decomposition_table
-from torch._ops import OpOverload, OpOverloadPacket
-from torch.utils._mode_utils import no_dispatch
-from torch.utils._pytree import tree_leaves
 
 from apolar.engine import series
-from apolar.engine.jet import RULES, Jet, belongs, beneath, component_list, jets, missing, plain, unsupported, visible
+from apolar.engine.context import values_decide
+from apolar.engine.jet import RULES, Jet, belongs, beneath, component_list, jets, missing, plain, unsupported
+from apolar.engine.torch_private import (
+    OpOverload,
+    OpOverloadPacket,
+    composite_implicit,
+    decomposition_table,
+    is_view,
+    native,
+    no_dispatch,
+    tree_leaves,
+    without_overrides,
+)
 from apolar.kernels import eager, sources
 from apolar.kernels.composition import Composition
 from apolar.rules.generic import by_reverse_mode
 
-NAMESPACES = (torch, Tensor, F, torch.special, torch._C._nn)
+NAMESPACES = (torch, Tensor, F, torch.special, native)
 
 KINDS: dict[Any, str] = {}
 """By torch function: the kind of its rule, for ap.supported_operators()."""
@@ -158,7 +166,7 @@ def frozen(jet: Jet, func: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
     """A linear function, component by component. If it is a view in torch, it is none here, and nothing may be written."""
     result = apply_linear(jet, func, x, *args, **kwargs)
     at = plain(x).clone()
-    if not visible() or any(y is at or y._is_view() for y in tree_leaves(func(at, *args, **kwargs))):
+    if not values_decide() or any(y is at or is_view(y) for y in tree_leaves(func(at, *args, **kwargs))):
         for shared in (*jets(x), *jets(result)):
             shared.frozen = True
     return result
@@ -254,7 +262,7 @@ def _in_place(jet: Jet, func: Any, twin: Any, x: Any = None, *args: Any, **kwarg
 
 def _reshaped(x: Jet, view: Jet) -> Jet:
     """``x`` takes the shape of a view of itself, and keeps its memory."""
-    with torch._C.DisableTorchFunctionSubclass(), no_dispatch():
+    with without_overrides(), no_dispatch():
         Tensor.as_strided_(x, view.shape, view.stride())
     x.components = view.components
     return x
@@ -332,7 +340,7 @@ def decomposed(func: Any) -> Callable[..., Any] | None:
     if isinstance(func, types.FunctionType):
         return opened(func) or functools.partial(beneath, func)
     if isinstance(func, OpOverload):
-        if func.has_kernel_for_dispatch_key(COMPOSITE):
+        if func.has_kernel_for_dispatch_key(composite_implicit):
             return functools.partial(beneath, func.decompose)
         return decomposition_table.get(func) or getattr(func, "impl_aten", None)
     if isinstance(func, OpOverloadPacket) or (callable(func) and not isinstance(func, types.MethodWrapperType)):
@@ -342,8 +350,6 @@ def decomposed(func: Any) -> Callable[..., Any] | None:
 
 _underway: ContextVar[frozenset[Any]] = ContextVar("underway", default=frozenset())
 """The functions that are being decomposed: one that comes back to itself has no parts."""
-
-COMPOSITE = torch._C.DispatchKey.CompositeImplicitAutograd
 
 
 @functools.cache

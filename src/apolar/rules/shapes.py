@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from apolar.engine.jet import Jet, belongs, component_list, constant_components, jets, unsupported
+from apolar.engine.torch_private import variables
 from apolar.rules.products import align, beside
 from apolar.rules.registry import (
     apply_linear,
@@ -321,7 +322,7 @@ linear("hstack", "vstack", "dstack", "row_stack", "column_stack")
 linear("combinations")
 
 
-@composite("meshgrid", torch.functional._VF.meshgrid)  # type: ignore[attr-defined]
+@composite("meshgrid", variables.meshgrid)
 def meshgrid(*tensors: Any, indexing: str = "ij") -> Any:
     tensors = flat(tensors)
     last = len(tensors) - 1

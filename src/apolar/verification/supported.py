@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 import torch
-from torch._ops import OpOverload, OpOverloadPacket
 from torch.overrides import resolve_name
 
+from apolar.engine.torch_private import OpOverload, OpOverloadPacket
 from apolar.rules.registry import KINDS, decomposed, torch_function
 
 VERIFIED_ORDER = 4
