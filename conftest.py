@@ -5,6 +5,7 @@ It stands at the root, and not in tests/, so that it also reaches the examples i
 
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import hypothesis
 import numpy
@@ -12,6 +13,10 @@ import pytest
 import torch
 
 import apolar
+from apolar.engine.jet import RULES
+from apolar.engine.series import FUNCTIONS
+from apolar.rules.decomposition import torch_function
+from apolar.rules.record import RECORDS
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 
@@ -44,6 +49,18 @@ def _same_start() -> Iterator[None]:
     with apolar.settings(kernels="eager"):
         yield
     torch.set_default_dtype(dtype)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _same_rules() -> Iterator[None]:
+    """Rules that a file of tests registers are gone at its end."""
+    tables: tuple[dict[Any, Any], ...] = (RECORDS, RULES, FUNCTIONS)
+    before = [dict(table) for table in tables]
+    yield
+    for table, kept in zip(tables, before):
+        table.clear()
+        table.update(kept)
+    torch_function.cache_clear()
 
 
 @pytest.fixture(autouse=True)

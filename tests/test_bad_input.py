@@ -249,6 +249,7 @@ BUILT_IN: dict[type[ApolarError], type[Exception]] = {
     errors.CaptureError: RuntimeError,
     errors.LanguageError: ValueError,
     errors.RowCouplingError: RuntimeError,
+    errors.RuleError: ValueError,
     errors.UnsupportedOperator: NotImplementedError,
     errors.SingularPoint: ArithmeticError,
     errors.ExpressionError: ValueError,

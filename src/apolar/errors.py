@@ -71,3 +71,7 @@ class CaptureError(ApolarError, RuntimeError):
 
 class LanguageError(ApolarError, ValueError):
     """A language without texts."""
+
+
+class TorchVersionError(ApolarError, ImportError):
+    """The installed version of PyTorch lacks something that apolar relies on."""

@@ -14,7 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 import apolar as ap
-from apolar.engine.jet import RULES, Jet, belongs, component_list, innermost, jets, new_level, plain, value
+from apolar.engine.context import Context
+from apolar.engine.jet import RULES, Jet, belongs, component_list, innermost, jets, plain, value
 from apolar.errors import ApolarError, DetachedError, FunctionError, UnsupportedOperator
 from apolar.evaluation.evaluate import read
 from apolar.evaluation.seeds import lift
@@ -25,9 +26,9 @@ X = torch.tensor([[0.3, -0.7], [1.1, 0.4], [-0.2, 0.9]], dtype=torch.float64)
 UNITS = torch.eye(2, dtype=torch.float64)
 
 
-def jet(x: Tensor = X, level: int | None = None) -> Jet:
+def jet(x: Tensor = X, context: Context | None = None) -> Jet:
     """The points as a jet over the Laplacian."""
-    return lift(ap.algebra(C.laplacian), x, [unit.expand_as(x).to(x.dtype) for unit in UNITS], level)
+    return lift(ap.algebra(C.laplacian), x, [unit.expand_as(x).to(x.dtype) for unit in UNITS], context)
 
 
 def laplacian(f: Callable[[Tensor], Tensor]) -> Tensor:
@@ -82,7 +83,7 @@ def test_a_jet_holds_its_components() -> None:
     assert torch.equal(lifted.components[1], torch.tensor([1.0, 0.0], dtype=torch.float64).expand_as(X))
     assert not lifted.components[3].any()
     again = lifted.like(2 * lifted.components)
-    assert (again.level, again.algebra) == (lifted.level, lifted.algebra)
+    assert (again.context, again.algebra) == (lifted.context, lifted.algebra)
 
 
 def test_requires_grad_follows_the_components() -> None:
@@ -361,7 +362,7 @@ def test_copies_are_equal_or_refused(name: str) -> None:
     except (ApolarError, RuntimeError):
         return
     assert torch.equal(found.components, lifted.components)
-    assert found.level == lifted.level
+    assert found.context is lifted.context
 
 
 @pytest.mark.parametrize("name", COPIES)
@@ -380,11 +381,6 @@ def test_clones_keep_their_derivatives() -> None:
 # ------------------------------------------------------------------------------------------------------- nested evaluations
 
 
-def test_levels_rise() -> None:
-    first, second = new_level(), new_level()
-    assert first < second
-
-
 def test_the_innermost_evaluation_acts_first() -> None:
     outer = jet()
     inner = jet(outer)
@@ -392,9 +388,9 @@ def test_the_innermost_evaluation_acts_first() -> None:
     assert innermost((outer, 1.0), {"weight": [inner]}) is inner
     assert list(jets([outer, (1, {"a": inner}), X])) == [outer, inner]
     product = outer * inner
-    assert product.level == inner.level
+    assert product.context is inner.context
     assert isinstance(product.components, Jet)
-    assert product.components.level == outer.level
+    assert product.components.context is outer.context
     assert torch.equal(plain(product), X * X)
 
 
@@ -406,7 +402,7 @@ def test_jets_of_other_evaluations_are_constants() -> None:
     assert value(inner, inner) is not inner
     assert value(outer, inner) is outer
     assert component_list(outer, inner) == [outer, 0, 0, 0]
-    assert not read(inner.algebra, outer, [C.laplacian], inner.level)[0].any()
+    assert not read(inner.algebra, outer, [C.laplacian], inner.context)[0].any()
 
 
 D = ap.derivative

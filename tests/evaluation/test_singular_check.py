@@ -16,9 +16,9 @@ from torch import Tensor, nn, tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import apolar as ap
-from apolar.engine.jet import Jet, new_level
+from apolar.engine.jet import Jet
 from apolar.evaluation.evaluate import push, read
-from apolar.evaluation.seeds import lift
+from apolar.evaluation.seeds import lift, new_context
 from apolar.evaluation.singular_check import name_of
 from apolar.rules.record import RECORDS, Kind
 
@@ -271,12 +271,12 @@ def test_generic_points_pass(case: Any) -> None:
     over = ap.algebra(ds**2)
 
     def second(check_finite: bool) -> Tensor:
-        level, directions = new_level(), case.directions()[0]
+        directions = case.directions()[0]
+        context = new_context([], check_finite)
         moving = [
-            x if v is None else lift(over, x, [v], level, check_finite)
-            for x, v in zip(case.point(), directions, strict=True)
+            x if v is None else lift(over, x, [v], context) for x, v in zip(case.point(), directions, strict=True)
         ]
-        return flat([read(over, y, [ds**2], level)[0] for y in leaves(case.function(*moving))])
+        return flat([read(over, y, [ds**2], context)[0] for y in leaves(case.function(*moving))])
 
     assert torch.allclose(second(True), second(False), rtol=1e-13, atol=1e-15)
 
@@ -423,7 +423,7 @@ class Called(TorchDispatchMode):
 def test_without_the_check_nothing_is_looked_at() -> None:
     def f(p: Tensor) -> Tensor:
         assert isinstance(p, Jet)
-        assert p.checked is None
+        assert p.context.checked is None
         return torch.tanh(p) * p
 
     seeds = [[tensor([1.0, 0.0]).expand_as(X), tensor([0.0, 1.0]).expand_as(X)]]

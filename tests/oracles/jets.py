@@ -16,17 +16,17 @@ def jet_derivatives(
     """∂ˢⁱ∂ᵗʲ of f(x + s·v + t·w) at 0 for each multi-index in one pass; without direction, a plain tensor."""
     from apolar.algebras.algebra import algebra
     from apolar.algebras.operators import coordinates
-    from apolar.engine.jet import new_level
+    from apolar.engine.context import begin
     from apolar.evaluation.evaluate import read
     from apolar.evaluation.seeds import lift
 
     ds, dt = coordinates("s t")
     operators = {(i, j): ds**i * dt**j for i, j in indices}
     carried = algebra(*operators.values())
-    level = new_level()
-    inputs = [p if a is None and b is None else lift(carried, p, (a, b), level) for p, a, b in zip(x, v, w)]
+    context = begin()
+    inputs = [p if a is None and b is None else lift(carried, p, (a, b), context) for p, a, b in zip(x, v, w)]
     outputs = leaves(f(*inputs))
-    columns = zip(*[read(carried, output, list(operators.values()), level) for output in outputs], strict=True)
+    columns = zip(*[read(carried, output, list(operators.values()), context) for output in outputs], strict=True)
     return {index: real(flat(column)) for index, column in zip(operators, columns, strict=True)}
 
 

@@ -14,9 +14,10 @@ import torch
 from torch import Tensor
 from torch.fx import GraphModule, Node
 from torch.fx.experimental.proxy_tensor import make_fx
-from torch.utils._python_dispatch import TorchDispatchMode
 
-from apolar.engine.jet import capturing, user_line
+from apolar.engine.context import capturing
+from apolar.engine.jet import user_line
+from apolar.engine.torch_private import TorchDispatchMode, local_scalar, mutates
 from apolar.errors import CaptureError
 from apolar.kernels import operations
 from apolar.kernels.chain import rows_times
@@ -73,7 +74,7 @@ class Values(TorchDispatchMode):
     """Refuses that values become numbers of Python."""
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func is torch.ops.aten._local_scalar_dense.default:
+        if func is local_scalar.default:
             raise CaptureError(
                 f"the function looks at a value, by an if, float() or .item(){user_line()}, so that its operations need not "
                 "always be the same. Write torch.where, or call it without ap.compile."
@@ -174,8 +175,7 @@ def _needed(nodes: Sequence[Node], returned: Sequence[Any]) -> list[Node]:
     wanted = {n for n in returned if isinstance(n, Node)}
     kept = []
     for node in reversed(nodes):
-        schema = getattr(node.target, "_schema", None)
-        if node in wanted or (schema is not None and schema.is_mutable):
+        if node in wanted or mutates(node.target):
             kept.append(node)
             wanted.update(node.all_input_nodes)
     return kept[::-1]

@@ -13,10 +13,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from apolar.algebras.operators import Operator
 from apolar.compilation.capture import capture, cotangents
+from apolar.engine.torch_private import tree_flatten, tree_unflatten
 from apolar.errors import FunctionError
 from apolar.evaluation.evaluate import check_operators, evaluate
 from apolar.evaluation.row_independence import reachable_modules

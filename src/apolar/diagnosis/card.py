@@ -11,6 +11,7 @@ from torch import Tensor
 
 from apolar.diagnosis import graph
 from apolar.diagnosis.finding import DOMAIN
+from apolar.engine.torch_private import version
 from apolar.errors import DtypeError
 from apolar.text.languages import Language, mark, translate
 
@@ -129,7 +130,7 @@ def inspect(t: Tensor, lang: Language = "en") -> Card:
     inference = t.is_inference()
     retained = not t.is_leaf and t.retains_grad
     kept = t.grad if t.is_leaf or retained else None
-    version = 0 if inference else t._version
+    writes = 0 if inference else version(t)
     made = graph.origin(t.grad_fn) if t.grad_fn is not None else graph.UNKNOWN
     function = "None" if t.grad_fn is None else t.grad_fn.name() + f" ({made.place})" * bool(made.place.file)
     finite = bool(torch.isfinite(t.detach()).all()) if differentiable else True
@@ -150,7 +151,7 @@ def inspect(t: Tensor, lang: Language = "en") -> Card:
         "requires_grad": (str(t.requires_grad), REQUIRES[t.requires_grad]),
         "grad_fn": (function, FUNCTION[t.grad_fn is not None]),
         "is_leaf": (str(t.is_leaf), LEAF[t.is_leaf]),
-        "version": (str(version), VERSION[min(version, 1)]),
+        "version": (str(writes), VERSION[min(writes, 1)]),
         "dtype": (str(t.dtype), DTYPE[_precision(t)]),
         "device": (str(t.device), DEVICE["cpu" if t.device.type == "cpu" else "other"]),
     }

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.autograd.graph import get_gradient_edge
 
 from apolar.diagnosis.places import NOWHERE, Place
+from apolar.engine.torch_private import family
 
 KEY = "apolar.origin"
 """Where a node keeps its origin: in its own metadata, which live as long as the node does."""
@@ -89,16 +90,6 @@ def reached(outputs: Iterable[Tensor], blocked: frozenset[str]) -> set[Any]:
             seen.add(node)
             waiting += following(node)
     return seen
-
-
-def family(node: Any) -> str:
-    """Relu for ReluBackward0.
-
-    >>> x = torch.ones(2, requires_grad=True)
-    >>> family(x.relu().grad_fn)
-    'Relu'
-    """
-    return node.name().rpartition("::")[2].partition("Backward")[0]
 
 
 def tag(tensor: Tensor, made: Origin, known: set[Any]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from apolar.diagnosis.causes import CAUSES
 from apolar.diagnosis.places import Place
 from apolar.diagnosis.traces import Memory
+from apolar.engine.torch_private import version
 
 
 def code_of(error: BaseException) -> str | None:
@@ -47,4 +48,4 @@ def _writing(memory: Memory, text: str) -> Any:
     now, expected = int(found[2]), int(found[3])
     alive = [(w, t) for w in memory.writings if (t := w.tensor()) is not None and w.version > expected]
     alike = [(w, t) for w, t in alive if sorted(w.shape) == sorted(shape)] or alive  # what is saved may be a transpose
-    return next((w for w, t in alike if t._version == now), None) or next((w for w, _ in alike), None)
+    return next((w for w, t in alike if version(t) == now), None) or next((w for w, _ in alike), None)

@@ -12,6 +12,7 @@ from apolar.diagnosis.operations import MOVING, STEPS
 from apolar.diagnosis.places import Place
 from apolar.diagnosis.request import Request
 from apolar.diagnosis.traces import Mark, Memory
+from apolar.engine.torch_private import family
 
 TAKEN_OUT = {"item", "numpy", "tensor-copy"}
 """Cuts that are seldom meant where what comes out is differentiated with respect to a plain tensor."""
@@ -60,7 +61,7 @@ def _unused(request: Request, x: Tensor) -> None:
             "fresh-slice",
             made.place if made.place.file else request.place,
             shape=tuple(x.shape),
-            name=made.name or graph.family(x.grad_fn),
+            name=made.name or family(x.grad_fn),
             asked=request.place.line or "?",
         )
     elif not (request.tolerant or (request.allowed and isinstance(x, nn.Parameter))):
@@ -120,16 +121,16 @@ def zero(request: Request, gradients: Sequence[Tensor | None]) -> None:
             continue
         for node in graph.between(request.below, {end}):
             made = graph.origin(node)
-            if graph.family(node) in STEPS and not made.order:
+            if family(node) in STEPS and not made.order:
                 place = made.place if made.place.file else request.place
-                request.memory.report("piecewise-constant", place, name=made.name or graph.family(node))
+                request.memory.report("piecewise-constant", place, name=made.name or family(node))
 
 
 def not_a_leaf(memory: Memory, tensor: Tensor, place: Place) -> None:
     """The finding for a tensor whose gradient is wanted and that is no leaf: where a leaf became it, or where it is wanted."""
     made = graph.origin(tensor.grad_fn)
     moved = made.name in MOVING and made.place.file is not None
-    memory.report("non-leaf-grad", made.place if moved else place, name=made.name or graph.family(tensor.grad_fn))
+    memory.report("non-leaf-grad", made.place if moved else place, name=made.name or family(tensor.grad_fn))
 
 
 def report(memory: Memory, cuts: Iterable[Mark]) -> None:

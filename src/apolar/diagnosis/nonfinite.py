@@ -13,6 +13,7 @@ from torch import Tensor
 
 from apolar.diagnosis import graph
 from apolar.diagnosis.request import Request
+from apolar.engine.torch_private import family, is_zero_tensor
 
 CHOOSING = {"where", "masked_fill", "masked_fill_", "nan_to_num", "__setitem__", "nansum", "nanmean"}
 """What leaves values out, but not their derivatives."""
@@ -36,7 +37,7 @@ def finite(tensor: Tensor) -> bool:
     tensor = tensor.detach()
     if tensor.is_complex():
         tensor = torch.view_as_real(tensor.resolve_conj())
-    if tensor._is_zerotensor() or math.isfinite(tensor.sum().item()):  # the sum is cheaper, but it may overflow
+    if is_zero_tensor(tensor) or math.isfinite(tensor.sum().item()):  # the sum is cheaper, but it may overflow
         return True
     return bool(torch.isfinite(tensor).all())
 
@@ -69,7 +70,7 @@ def watched(request: Request) -> Iterator[Births]:
 
 def _tell(node: Any, passed_on: Iterable[Tensor | None], known: set[Any], order: int) -> None:
     first = graph.origin(node)
-    made = graph.Origin(first.place, first.name or graph.family(node), order, first.nonfinite)
+    made = graph.Origin(first.place, first.name or family(node), order, first.nonfinite)
     for gradient in passed_on:
         if gradient is not None:
             graph.tag(gradient, made, known)
@@ -88,7 +89,7 @@ def explain(request: Request, births: Births) -> None:
     memory = request.memory
     for node, zero in births.found[:1]:
         made = graph.origin(node)
-        about = {"name": made.name or graph.family(node), "order": request.order}
+        about = {"name": made.name or family(node), "order": request.order}
         above = set(graph.between(request.below, {node})) - {node} if zero else set()
         place = made.place if made.place.file else request.place
         if any(graph.origin(n).name in CHOOSING and not graph.origin(n).order for n in above):

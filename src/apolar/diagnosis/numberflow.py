@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_leaves
 
 from apolar.diagnosis.places import Place
+from apolar.engine.torch_private import tree_leaves
 
 if TYPE_CHECKING:
     from apolar.diagnosis.traces import Marks, Memory

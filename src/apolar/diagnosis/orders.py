@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,6 +11,7 @@ from apolar.diagnosis import graph
 from apolar.diagnosis.operations import KINKS, LINEAR, PRODUCTS, STEPS, WRONG_IN_REVERSE
 from apolar.diagnosis.request import Request
 from apolar.diagnosis.traces import Derivative, identity
+from apolar.engine.torch_private import family, is_once_differentiable, is_zero_tensor, uses_batch_statistics
 
 IGNORED = LINEAR | STEPS
 
@@ -27,10 +27,10 @@ def derivative_of(request: Request) -> Derivative:
     curved = before.curved if before else False
     once = before.once if before else None
     for node in path:
-        name = graph.family(node)
-        if _in_training(node):
+        name = family(node)
+        if uses_batch_statistics(node):
             families.setdefault(name, graph.origin(node))
-        if hasattr(getattr(getattr(node, "_forward_cls", None), "backward", None), "__wrapped__"):
+        if is_once_differentiable(node):
             once = name
         if name in KINKS:
             kinks.append(graph.origin(node))
@@ -64,7 +64,7 @@ def is_zero(gradient: Tensor) -> bool:
     """Whether all entries are exactly 0."""
     if gradient.layout is not torch.strided or not gradient.numel():
         return False
-    return gradient._is_zerotensor() or not bool(gradient.detach().count_nonzero())
+    return is_zero_tensor(gradient) or not bool(gradient.detach().count_nonzero())
 
 
 def missing(request: Request, x: Tensor) -> bool:
@@ -106,14 +106,9 @@ def _coupled(request: Request) -> None:
     ends = {graph.start(x) for x in points}
     for node in graph.between(request.below, ends):
         made = graph.origin(node)
-        by_batch = graph.family(node) in {"NativeBatchNorm", "CudnnBatchNorm"} and made.name != "instance_norm"
-        if by_batch and _in_training(node):
+        by_batch = family(node) in {"NativeBatchNorm", "CudnnBatchNorm"} and made.name != "instance_norm"
+        if by_batch and uses_batch_statistics(node):
             request.memory.report("batch-coupled", made.place if made.place.file else request.place)
-
-
-def _in_training(node: Any) -> bool:
-    """Whether a node of batch normalisation, or of its derivative, uses the mean and variance of the batch."""
-    return bool(getattr(node, "_saved_training", getattr(node, "_saved_train", True)))
 
 
 def look_before(request: Request) -> None:

@@ -15,6 +15,7 @@ from apolar.diagnosis import graph, messages
 from apolar.diagnosis.numberflow import Source, called, lookup, source
 from apolar.diagnosis.places import failed_in, place_of_error
 from apolar.diagnosis.traces import Memory
+from apolar.engine.torch_private import family
 
 METHODS = {
     "detach": "detach", "item": "item", "tolist": "item", "numpy": "numpy", "asarray": "numpy", "from_numpy": "numpy",
@@ -57,7 +58,7 @@ def explain(memory: Memory, error: BaseException) -> None:
             return
         fresh = _fresh_slice(node, entry.tb_frame) if code == "input-unused" else None
         if fresh is not None:
-            name = graph.family(fresh.grad_fn)
+            name = family(fresh.grad_fn)
             memory.report("fresh-slice", place, shape=tuple(fresh.shape), name=name)
             return
     messages.report(memory, error, place)

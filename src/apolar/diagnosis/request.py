@@ -16,6 +16,7 @@ from apolar.diagnosis import graph
 from apolar.diagnosis.numberflow import asks_for_none
 from apolar.diagnosis.places import Place, user_frame
 from apolar.diagnosis.traces import NONE, Derivative, Marks, Memory
+from apolar.engine.torch_private import family
 
 SIGNATURES = {
     torch.autograd.grad: inspect.signature(torch.autograd.grad),
@@ -78,7 +79,7 @@ class Request:
         """Whether the entries of the outputs are added up, by sum() or by grad_outputs of ones."""
         if self.weights and all(w is not None for w in self.weights):
             return all(bool((w == 1).all()) for w in self.weights if w is not None)
-        return all(y.grad_fn is not None and graph.family(y.grad_fn) == "Sum" for y in self.outputs)
+        return all(y.grad_fn is not None and family(y.grad_fn) == "Sum" for y in self.outputs)
 
 
 def request(

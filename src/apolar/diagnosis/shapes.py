@@ -10,6 +10,7 @@ from torch import Tensor
 
 from apolar.diagnosis.operations import DIFFERENCES, DIVIDING, SUBTRACTING
 from apolar.diagnosis.traces import NONE, Call, Mark, Marks, Memory
+from apolar.engine.torch_private import base
 
 LOST = 128
 """A difference smaller than so many units of rounding of its operands has lost nearly all digits."""
@@ -41,7 +42,7 @@ def _broadcast(memory: Memory, call: Call) -> Mark | None:
     if not (flat.ndim == 1 and column.ndim == 2 and column.shape == (len(flat), 1) and len(flat) > 1):
         return None
     meant = made.expanded and (made.place.line == call.place.line or column.requires_grad)
-    if meant or column._base is flat or (column._base is not None and column._base is flat._base):
+    if meant or base(column) is flat or (base(column) is not None and base(column) is base(flat)):
         return None
     left, right = (tuple(x.shape) for x in call.inputs[:2])
     about: dict[str, Any] = {"left": left, "right": right, "result": (len(flat), len(flat))}

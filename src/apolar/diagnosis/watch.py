@@ -19,7 +19,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
-from torch.utils._pytree import tree_leaves
 
 from apolar.diagnosis import accumulation, graph, messages, missing, nonfinite, orders
 from apolar.diagnosis.finding import Diagnosis
@@ -36,6 +35,7 @@ from apolar.diagnosis.operations import (
 from apolar.diagnosis.places import Place, here, place_of, place_of_error, user_frame
 from apolar.diagnosis.request import SIGNATURES, Request, is_direct, request
 from apolar.diagnosis.traces import NONE, Call, Derivative, LeafState, Memory, Trace, Writing, identity
+from apolar.engine.torch_private import Transform, base, in_transform, is_view, transforms, tree_leaves, version
 from apolar.text.languages import Language
 
 Look = Generator[None, Any, None]
@@ -131,7 +131,7 @@ class Watch(TorchFunctionMode):
             return self._attribute(func.__self__.__name__, name, args, caller)
         if not set(types) <= PLAIN:
             return _blind()
-        if torch._C._are_functorch_transforms_active():
+        if in_transform():
             return self._forward_mode(name, args, kwargs)
         if self.memory.stepping and not torch.is_grad_enabled():
             return self._update(name, args)
@@ -254,8 +254,8 @@ class Watch(TorchFunctionMode):
                     memory.patched[output] = trace
             else:
                 memory.traces[output] = trace
-                if writes and output._base is not None:
-                    memory.traces[output._base] = trace
+                if writes and base(output) is not None:
+                    memory.traces[base(output)] = trace
 
     def _update(self, name: str, args: Any) -> Look:
         """A call inside of an optimiser's step: only what it writes counts."""
@@ -267,9 +267,9 @@ class Watch(TorchFunctionMode):
         memory = self.memory
         for tensor in written:
             shape = tuple(tensor.shape)
-            memory.writings.append(Writing(weakref.ref(tensor), shape, tensor._version, name, place))
+            memory.writings.append(Writing(weakref.ref(tensor), shape, version(tensor), name, place))
             alias = memory.traces[tensor].alias if tensor in memory.traces else None
-            leaf = alias() if alias is not None else tensor if tensor._base is None else tensor._base
+            leaf = alias() if alias is not None else origin if (origin := base(tensor)) is not None else tensor
             if leaf is not None and leaf.is_leaf and leaf.requires_grad and not memory.stepping:
                 accumulation.stepped(memory, [leaf])
 
@@ -279,8 +279,7 @@ class Watch(TorchFunctionMode):
         wrong_from = WRONG_IN_FORWARD.get(name)
         if wrong_from is None or (name == "batch_norm" and not (kwargs.get("training") or args[5:6] == (True,))):
             return
-        kinds = [level.key() for level in torch._C._functorch.get_interpreter_stack() or []]
-        if kinds.count(torch._C._functorch.TransformType.Jvp) >= wrong_from:
+        if transforms().count(Transform.Jvp) >= wrong_from:
             self.memory.report("wrong-derivative", here(), name=name, order=wrong_from)
 
     # ------------------------------------------------------------------------------------------------------------ walks
@@ -362,7 +361,7 @@ def _tensors(tree: Any) -> list[Tensor]:
 
 def _answering(tree: Any) -> list[Tensor]:
     """The tensors of a nest that tell their history; a view made under no_grad does not once its memory was written."""
-    return [tensor for tensor in _tensors(tree) if not tensor._is_view() or _answers(tensor)]
+    return [tensor for tensor in _tensors(tree) if not is_view(tensor) or _answers(tensor)]
 
 
 def _answers(view: Tensor) -> bool:

@@ -5,22 +5,33 @@ The engine of apolar knows no torch function by itself: ``RULES`` is filled by t
 
 from __future__ import annotations
 
-import itertools
 import traceback
 import types
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
-import torch._dynamo.trace_rules
 from torch import Tensor
-from torch.utils._pytree import tree_leaves
 
 from apolar.algebras.algebra import Algebra
+from apolar.engine.torch_private import (
+    called_by_dispatcher,
+    in_transform,
+    not_traced,
+    throw_on_data_ptr,
+    transform_level,
+    tree_leaves,
+    with_overrides,
+    without_overrides,
+    wrapper,
+)
 from apolar.errors import ApolarError, DetachedError, UnsupportedOperator
+
+if TYPE_CHECKING:
+    from apolar.engine.context import Context
 
 JetRule = Callable[..., Any]
 """Called as ``rule(jet, func, *args)`` in place of ``func(*args)``, with the jet of the innermost evaluation in front."""
@@ -34,18 +45,7 @@ POSITIONAL = (
 )  # fmt: skip
 """What torch calls its leading tensors, in their order: given by name, they become positional."""
 
-Level = tuple[int, int]
-"""Which evaluation: how many transforms of torch.func are around it, and a running number."""
-
-_numbers = itertools.count(1)
-
-
-torch._dynamo.trace_rules.add("apolar")  # what happens to a jet is run by a compiler as it is, not traced
-
-
-def new_level() -> Level:
-    """That of a new evaluation; a nested one gets a larger one than those around it."""
-    return torch._C._functorch.get_dynamic_layer_stack_depth(), next(_numbers)
+not_traced("apolar")  # a compiler calls what happens to a jet
 
 
 class Source(Protocol):
@@ -73,9 +73,8 @@ class Jet(torch.Tensor):
         components: ``(m, *shape)``; the first is the value itself.
         source: what the components come from, as long as nobody has asked for all of them.
         algebra: what the components mean.
-        level: which evaluation the jet belongs to. The components may themselves be jets of an evaluation around it.
-        recorded: whether gradients were on when the evaluation began.
-        checked: calls the rules and looks at what they take and give; None where they are simply called.
+        context: what holds for the pass that the jet belongs to; all jets of a pass share it. The components may themselves
+            be jets of a pass around it.
         frozen: that memory is shared in a way that in-place operations could not respect.
         base: the jet of which it is a view, as in torch; None for one that is no view.
         perhaps_views: the jets, this one too, that share memory in one layout of it and not in another.
@@ -84,31 +83,21 @@ class Jet(torch.Tensor):
     source: Source | None
     _stacked: Tensor | None
     algebra: Algebra
-    level: Level
-    recorded: bool
-    checked: Callable[..., Any] | None
+    context: Context
     frozen: bool = False
     base: Jet | None = None
     perhaps_views: list[weakref.ref[Jet]] | None = None
 
     @staticmethod
-    def __new__(
-        cls,
-        components: Tensor | Source,
-        algebra: Algebra,
-        level: Level,
-        recorded: bool = False,
-        checked: Callable[..., Any] | None = None,
-    ) -> Jet:
+    def __new__(cls, components: Tensor | Source, algebra: Algebra, context: Context) -> Jet:
         stacked, source = (components, None) if isinstance(components, Tensor) else (None, components)
         shape = components.shape if stacked is None else stacked.shape[1:]
-        jet = Tensor._make_wrapper_subclass(cls, shape, dtype=components.dtype, device=components.device)
-        torch._C._set_throw_on_mutable_data_ptr(jet)  # an error for C++ that looks for memory where there is none
+        jet = wrapper(cls, shape, dtype=components.dtype, device=components.device)
+        throw_on_data_ptr(jet)
         jet._stacked, jet.source = stacked, source
         if source is not None:
             source.owner = weakref.ref(jet)
-        jet.algebra, jet.level = algebra, level
-        jet.recorded, jet.checked = recorded, checked
+        jet.algebra, jet.context = algebra, context
         return jet
 
     @property
@@ -158,7 +147,7 @@ class Jet(torch.Tensor):
 
     def like(self, components: Tensor | Source) -> Jet:
         """A jet of the same evaluation."""
-        return Jet(components, self.algebra, self.level, self.recorded, self.checked)
+        return Jet(components, self.algebra, self.context)
 
     def sharing(self, components: Tensor) -> Jet:
         """A view of this jet."""
@@ -172,13 +161,14 @@ class Jet(torch.Tensor):
         jet = innermost(args, kwargs)
         if kwargs and kwargs.pop("out", None) is not None:
             raise unsupported(func, jet, "Leave out the argument `out` and use the result.")
-        if torch._C._are_functorch_transforms_active() and transformed(jet, (args, kwargs)):
+        if in_transform() and transformed(jet, (args, kwargs)):
             return beneath(func, *args, **kwargs)
         if kwargs:
             args = (*args, *(kwargs.pop(name) for name in POSITIONAL if name in kwargs))
         rule = RULES.get(func) or RULES[missing]
-        result = (rule if jet.checked is None else jet.checked)(jet, func, *args, **kwargs)
-        if jet.recorded and not torch.is_grad_enabled() and any(True for _ in jets(result)):
+        context = jet.context
+        result = (rule if context.checked is None else context.checked)(jet, func, *args, **kwargs)
+        if context.recorded and not torch.is_grad_enabled() and any(True for _ in jets(result)):
             raise DetachedError(
                 f"the function switches gradients off, and with them derivatives would be lost{user_line()}. Leave out "
                 "torch.no_grad(). An autograd.Function, a backward hook of a module and checkpoint(use_reentrant=True) have "
@@ -189,18 +179,18 @@ class Jet(torch.Tensor):
     @classmethod
     def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # type: ignore[override]
         """The same for ATen operators that are reached below: in torch.func, in torch.jit, or as parts of a composite."""
-        if func is DETACH and not torch._C._dispatch_tls_is_dispatch_key_excluded(SNAPSHOT):
+        if func is DETACH and not called_by_dispatcher():
             return args[0].like(args[0].components)
         try:
-            with torch.overrides.enable_reentrant_dispatch(), torch._C._EnableTorchFunction():
+            with torch.overrides.enable_reentrant_dispatch(), with_overrides():
                 return cls.__torch_function__(func, types, args, kwargs)
         except ApolarError as error:
             refusal.set(error)
             raise
 
 
-DETACH, SNAPSHOT = torch.ops.aten.detach.default, torch._C.DispatchKey.PythonTLSSnapshot
-"""What autograd calls, past the dispatcher, on a result that it saves, and the key that the dispatcher itself leaves out."""
+DETACH = torch.ops.aten.detach.default
+"""What autograd calls, past the dispatcher, on a result that it saves."""
 
 refusal: ContextVar[ApolarError | None] = ContextVar("refusal", default=None)
 """The last error below torch's functions: C++ and TorchScript may put one of their own, without a cause, in its place."""
@@ -208,13 +198,13 @@ refusal: ContextVar[ApolarError | None] = ContextVar("refusal", default=None)
 
 def transformed(jet: Jet, tree: Any) -> bool:
     """Whether a transform of torch.func inside of jet's evaluation holds an argument: then it has to act first."""
-    functorch = torch._C._functorch
-    return any(isinstance(x, Tensor) and functorch.maybe_get_level(x) > jet.level[0] for x in tree_leaves(tree))
+    depth = jet.context.depth
+    return any(isinstance(x, Tensor) and transform_level(x) > depth for x in tree_leaves(tree))
 
 
 def beneath(func: Any, *args: Any, **kwargs: Any) -> Any:
     """``func`` without torch's overrides: its jets meet their rules at the ATen operators that it calls."""
-    with torch._C.DisableTorchFunctionSubclass():
+    with without_overrides():
         return func(*args, **kwargs)
 
 
@@ -223,11 +213,11 @@ def missing() -> None:
 
 
 def innermost(args: Any, kwargs: dict[str, Any]) -> Jet:
-    """The jet with the highest level among the arguments: the evaluation that has to act first."""
+    """The jet of the innermost pass among the arguments: the evaluation that has to act first."""
     found: Jet | None = None
     for x in (*args, *kwargs.values()) if kwargs else args:
         for jet in (x,) if type(x) is Jet else jets(x):
-            if found is None or jet.level > found.level:
+            if found is None or jet.context.number > found.context.number:
                 found = jet
     assert found is not None
     return found
@@ -247,7 +237,7 @@ def jets(tree: Any) -> Iterator[Jet]:
 
 def belongs(x: Any, jet: Jet) -> bool:
     """Whether ``x`` is a jet of the same evaluation; anything else is a constant there."""
-    return isinstance(x, Jet) and x.level == jet.level
+    return isinstance(x, Jet) and x.context is jet.context
 
 
 def value(x: Any, jet: Jet) -> Any:
@@ -265,28 +255,6 @@ def plain(x: Any) -> Any:
 def anywhere(condition: Tensor) -> bool:
     """Whether a condition on values holds somewhere, torch.func's batches included."""
     return bool(torch.func.debug_unwrap(condition, recurse=True).any())
-
-
-capturing: ContextVar[bool] = ContextVar("capturing", default=False)
-"""Whether operations are being recorded, so that no value may decide which they are."""
-
-
-def compiling() -> bool:
-    """Whether a compiler or a recorder looks on."""
-    return torch.compiler.is_compiling() or capturing.get()
-
-
-def watched(*tensors: Any) -> bool:
-    """Whether values may be looked at: not inside of jets, torch.func or a compiler."""
-    return not (any(isinstance(x, Jet) for x in tensors) or torch._C._are_functorch_transforms_active() or compiling())
-
-
-def visible() -> bool:
-    """Whether values may decide what is refused: not under a compiler, nor under vmap."""
-    if compiling():
-        return False
-    functorch = torch._C._functorch
-    return all(level.key() != functorch.TransformType.Vmap for level in functorch.get_interpreter_stack() or [])
 
 
 def component_list(x: Any, jet: Jet) -> list[Any]:

@@ -7,10 +7,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_leaves, tree_map
 from torch.utils.checkpoint import checkpoint
 
 from apolar.algebras.algebra import Algebra
+from apolar.engine.torch_private import tree_leaves, tree_map
 from apolar.errors import ShapeError
 from apolar.evaluation.cost import ROWS, Counter
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
+
+from apolar.engine.torch_private import TorchDispatchMode, tree_leaves
 
 ROWS = 16
 """Costs are counted on so many points."""
@@ -46,7 +46,7 @@ class Counter(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         out = func(*args, **(kwargs or {}))
-        flops = flop_registry.get(func._overloadpacket)
+        flops = flop_registry.get(func.overloadpacket)
         if flops is not None:
             self.flops += flops(*args, **(kwargs or {}), out_val=out)
         if not func.is_view:

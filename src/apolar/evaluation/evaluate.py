@@ -9,13 +9,19 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_flatten, tree_leaves, tree_unflatten
-from torch.utils.checkpoint import _StopRecomputationError
 
 import apolar.rules  # noqa: F401  (fills the table of rules)
 from apolar.algebras.algebra import Algebra, algebra
 from apolar.algebras.operators import Operator
-from apolar.engine.jet import Jet, Level, new_level, refusal, watched
+from apolar.engine.context import Context, values_readable
+from apolar.engine.jet import Jet, refusal
+from apolar.engine.torch_private import (
+    StopRecomputation,
+    outside_of_compilers,
+    tree_flatten,
+    tree_leaves,
+    tree_unflatten,
+)
 from apolar.errors import (
     ApolarError,
     DtypeError,
@@ -26,7 +32,7 @@ from apolar.errors import (
 )
 from apolar.evaluation.chunking import in_chunks, rows_within
 from apolar.evaluation.row_independence import check_rows
-from apolar.evaluation.seeds import Directions, Units, along, axes, lift
+from apolar.evaluation.seeds import Directions, Units, along, axes, lift, new_context
 from apolar.kernels.sources import full_precision
 
 
@@ -100,7 +106,7 @@ def evaluate(
     return results[0] if len(results) == 1 else tuple(results)
 
 
-@torch.compiler.disable(reason="apolar looks functions up by name; a compiler around it sees plain tensors only")
+@outside_of_compilers
 def push(
     f: Callable[..., Any],
     points: Sequence[Tensor],
@@ -110,25 +116,25 @@ def push(
 ) -> list[Any]:
     """The operators of ``f`` at ``points``, where point k moves along ``seeds[k]``; f may mix all entries."""
     over = algebra(*operators)
-    level = new_level()
-    inputs = [lift(over, x, moves, level, check_finite) for x, moves in zip(points, seeds, strict=True)]
+    context = new_context(points, check_finite)
+    inputs = [lift(over, x, moves, context) for x, moves in zip(points, seeds, strict=True)]
 
     def operated(*x: Tensor) -> list[Any]:
         returned = f(*x)
         if isinstance(returned, Tensor):
-            return read(over, returned, operators, level)
+            return read(over, returned, operators, context)
         leaves, structure = tree_flatten(_returned(returned))
-        results = [read(over, y, operators, level) for y in leaves]  # what has waited is computed here, and may fail
+        results = [read(over, y, operators, context) for y in leaves]  # what has waited is computed here, and may fail
         return [tree_unflatten(column, structure) for column in zip(*results, strict=True)]
 
     found: list[Any] = call(operated, inputs, points)
     return found
 
 
-def read(over: Algebra, output: Tensor, operators: Sequence[Operator], level: Level) -> list[Tensor]:
+def read(over: Algebra, output: Tensor, operators: Sequence[Operator], context: Context) -> list[Tensor]:
     """Operators of an output of the lifted function; an output that does not move is a constant."""
     terms = [over.read(p) or ((0, 0.0),) for p in operators]
-    if not isinstance(output, Jet) or output.level != level:
+    if not isinstance(output, Jet) or output.context is not context:
         factors = [dict(t).get(0, 0.0) for t in terms]
         return [output if c == 1 else output * c if c else torch.zeros_like(output) for c in factors]
     wanted = sorted({i for t in terms for i, _ in t})
@@ -169,7 +175,7 @@ def call(f: Callable[..., Any], inputs: Sequence[Any], points: Sequence[Tensor])
     try:
         with full_precision(points[0].device.type), torch.jit.optimized_execution(False):
             return f(*inputs)
-    except (ApolarError, _StopRecomputationError):  # the latter ends what torch.utils.checkpoint runs again
+    except (ApolarError, StopRecomputation):  # the latter ends what torch.utils.checkpoint runs again
         raise
     except Exception as error:
         if (refused := refusal.get()) is not None:
@@ -227,7 +233,7 @@ def check_points(points: Any) -> tuple[Tensor, ...]:
             raise DtypeError(f"the points must be tensors, got {type(x).__name__}: use torch.tensor(...)")
         if not (x.is_floating_point() or x.is_complex()):
             raise DtypeError(f"the points must be floating point, got {x.dtype}: use X.double() or X.float()")
-        if watched(x) and not isfinite(x.sum().item()) and not torch.isfinite(x).all():
+        if values_readable(x) and not isfinite(x.sum().item()) and not torch.isfinite(x).all():
             raise NonFiniteError(
                 f"the points contain {int((~torch.isfinite(x)).sum())} entries that are NaN or infinite"
             )

@@ -9,9 +9,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_leaves
 
-from apolar.engine.jet import watched
+from apolar.engine.context import values_readable
+from apolar.engine.torch_private import tree_leaves
 from apolar.errors import RowCouplingError
 
 _independent: weakref.WeakKeyDictionary[Any, set[Any]] = weakref.WeakKeyDictionary()
@@ -27,7 +27,7 @@ def check_rows(f: Callable[..., Any], points: Sequence[Tensor], output: Any, bat
                 f"{tuple(leaf.shape)}. If f sums over its points, use ap.grad, ap.jacobian or ap.hessian; if it takes a single "
                 "point, evaluate at one point and batch that: torch.func.vmap(lambda x: ap.evaluate(f, x, ...))(X)."
             )
-    if not watched(*points) or all(n < 2 for n in batch):
+    if not values_readable(*points) or all(n < 2 for n in batch):
         return
     trial = (batch, points[0].ndim, _modes(f))
     try:

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from apolar.algebras.algebra import Algebra
 from apolar.algebras.operators import Coordinates
-from apolar.engine.jet import Jet, Level, new_level
+from apolar.engine.context import Context, begin, unobserved
+from apolar.engine.jet import Jet
 from apolar.errors import OperatorError, ShapeError
 from apolar.evaluation.singular_check import checked
 from apolar.kernels.sources import Uniform, postponable
@@ -46,13 +47,16 @@ Directions: TypeAlias = "Units | Sequence[Tensor | None]"
 """For each symbol the direction in which a tensor moves; None where it does not."""
 
 
-def lift(
-    over: Algebra, value: Tensor, directions: Directions, level: Level | None = None, check_finite: bool = False
-) -> Jet:
-    """The jet of a point that moves along ``directions``, one for each symbol; checked inside of a checked one too."""
-    check = checked if check_finite else value.checked if isinstance(value, Jet) else None
+def new_context(points: Sequence[Tensor], check_finite: bool = False) -> Context:
+    """The context of a pass at these points; checked inside of a checked one too."""
+    around = any(isinstance(x, Jet) and x.context.checked for x in points)
+    return begin(checked if check_finite or around else None)
+
+
+def lift(over: Algebra, value: Tensor, directions: Directions, context: Context | None = None) -> Jet:
+    """The jet of a point that moves along ``directions``, one for each symbol."""
     components = _uniform(over, value, directions) or _stacked(over, value, directions)
-    return Jet(components, over, new_level() if level is None else level, torch.is_grad_enabled(), check)
+    return Jet(components, over, new_context([value]) if context is None else context)
 
 
 def _moving(over: Algebra, directions: Sequence[Tensor | None]) -> dict[int, Tensor]:
@@ -88,8 +92,7 @@ def axes(points: Sequence[Tensor], coordinates: Coordinates) -> Sequence[Units]:
     widths = tuple([x.shape[-1] if x.ndim else 0 for x in points])
     if sum(widths) != len(coordinates):
         raise ShapeError(_wrong_axis(points, coordinates))
-    watched_by_others = torch._C._len_torch_dispatch_stack() or torch._C._are_functorch_transforms_active()
-    units = _units.__wrapped__ if watched_by_others else _units
+    units = _units if unobserved() else _units.__wrapped__
     return units(widths, points[0].dtype, points[0].device)
 
 

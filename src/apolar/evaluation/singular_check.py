@@ -15,9 +15,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_leaves
 
 from apolar.engine.jet import RULES, Jet, anywhere, jets, missing, plain, user_line
+from apolar.engine.torch_private import tree_leaves
 from apolar.errors import SingularPoint
 from apolar.rules.decomposition import torch_function
 from apolar.rules.record import Kind, record_of

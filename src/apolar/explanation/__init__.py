@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_leaves
 
+from apolar.engine.torch_private import tree_leaves
 from apolar.errors import (
     ApolarError,
     DtypeError,

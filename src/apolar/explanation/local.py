@@ -14,8 +14,8 @@ from typing import Any
 import sympy
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_map
 
+from apolar.engine.torch_private import tree_map
 from apolar.errors import UnsupportedOperator
 from apolar.explanation.elementary import ELEMENTARY
 from apolar.explanation.notation import (

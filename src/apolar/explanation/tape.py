@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.overrides import TorchFunctionMode
-from torch.utils._pytree import TreeSpec, tree_flatten, tree_unflatten
 
 from apolar.engine.jet import user_line
+from apolar.engine.torch_private import TreeSpec, in_transform, is_view, is_zero_tensor, tree_flatten, tree_unflatten
 from apolar.errors import DetachedError, DtypeError, FunctionError, UnsupportedOperator
 from apolar.explanation.elementary import SPELLINGS
 from apolar.explanation.notation import Formula, named
@@ -178,7 +178,7 @@ class Recorder(TorchFunctionMode):
             return func(*args, **kwargs)
         if name in SWITCHES or (name == "__get__" and label in ("requires_grad", "grad_fn", "is_leaf", "grad")):
             return args[0] if name in SWITCHES else func(*args, **kwargs)
-        if torch._C._are_functorch_transforms_active():
+        if in_transform():
             raise UnsupportedOperator(
                 f"the function uses a transform of torch.func{user_line()}, whose steps cannot be recorded. Explain the "
                 "function that is transformed there, with the order that is wanted."
@@ -264,7 +264,7 @@ class Recorder(TorchFunctionMode):
         old = self.nodes.get(id(into))
         memory = old and old.value.untyped_storage().data_ptr()
         sharing = [n for n in self.tensors if n is not old and n.value.untyped_storage().data_ptr() == memory]
-        constant = old is None and not into.requires_grad and not into._is_view()
+        constant = old is None and not into.requires_grad and not is_view(into)
         if (
             not (old or constant)
             or (old and old.kind != "operation" and old.kind != "input")
@@ -286,7 +286,7 @@ class Recorder(TorchFunctionMode):
 
 def solid(tensor: Tensor) -> Tensor:
     """The same with memory of its own: autograd has tensors of zeros that have none."""
-    return torch.zeros(tensor.shape, dtype=tensor.dtype, device=tensor.device) if tensor._is_zerotensor() else tensor
+    return torch.zeros(tensor.shape, dtype=tensor.dtype, device=tensor.device) if is_zero_tensor(tensor) else tensor
 
 
 def spelled(func: Any) -> str:

@@ -12,6 +12,7 @@ from math import prod
 import torch
 from torch import Tensor
 
+from apolar.engine.torch_private import unsafe_view
 from apolar.kernels import compiled, eager, fused, memory
 from apolar.kernels.composition import Composition
 from apolar.kernels.links import Affine, Chain, Link
@@ -77,7 +78,7 @@ def flat(x: Tensor) -> Tensor:
 
 def _shaped(x: Tensor, shape: Sequence[int]) -> Tensor:
     """Components with the axes of rows that the shape has."""
-    return memory.shaped(x, (len(x), *shape[1:-1], *(x.shape[-1:] if len(shape) > 1 else ())))
+    return unsafe_view(x, (len(x), *shape[1:-1], *(x.shape[-1:] if len(shape) > 1 else ())))
 
 
 def _run(link: Link, inputs: Sequence[Tensor], parameters: Sequence[Tensor], plain: bool) -> list[Tensor]:

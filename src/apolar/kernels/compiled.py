@@ -13,9 +13,10 @@ from enum import Enum
 
 import torch
 from torch import Tensor
-from torch.autograd import forward_ad
 from torch.nn import Parameter
 
+from apolar.engine.context import unobserved
+from apolar.engine.torch_private import has_storage
 from apolar.kernels import cpp, memory, native, triton
 from apolar.kernels.composition import Composition
 from apolar.kernels.program import Program
@@ -71,14 +72,9 @@ def fit(*operands: Tensor) -> bool:
     for x in operands:
         if type(x) not in (Tensor, Parameter) or x.dtype not in TYPES or x.device != device:
             return False
-        if x.is_neg() or not torch._C._has_storage(x):  # a sign or a batch that memory does not show
+        if x.is_neg() or not has_storage(x):  # a sign or a batch that memory does not show
             return False
-    return device.type in BACK_ENDS and not (
-        torch._C._are_functorch_transforms_active()
-        or torch._C._len_torch_dispatch_stack()
-        or forward_ad._current_level >= 0
-        or torch._C._get_tracing_state() is not None
-    )
+    return device.type in BACK_ENDS and unobserved()
 
 
 class Execution(Enum):

@@ -12,16 +12,16 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd import forward_ad
 
 from apolar.algebras.algebra import Algebra, Term
+from apolar.engine.context import only_reverse_mode, unobserved
 from apolar.engine.jet import Jet
 from apolar.engine.series import NUMBERS, Scaled, dense, split, times
 
 
 def in_place(*operands: Any) -> bool:
     """Whether results may be accumulated in place: nobody records, batches or lifts these operations."""
-    if torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0:
+    if not only_reverse_mode():
         return False
     recording = torch.is_grad_enabled()
     for x in operands:
@@ -40,8 +40,7 @@ def few(*tensors: Any) -> bool:
     for x in tensors:
         if type(x) is not Tensor or x.numel() > FEW or not x.is_cpu or (recording and x.requires_grad):
             return False
-    active = torch._C._are_functorch_transforms_active() or torch._C._len_torch_dispatch_stack()
-    return not active and forward_ad._current_level < 0
+    return unobserved()
 
 
 def multiplied(algebra: Algebra, g: Tensor, h: Tensor) -> Tensor:

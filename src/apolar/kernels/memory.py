@@ -51,11 +51,6 @@ def empty(shape: Sequence[int], like: Tensor) -> Tensor:
     return torch.from_numpy(_array(size, like.dtype).reshape(shape))
 
 
-def shaped(x: Tensor, shape: Sequence[int]) -> Tensor:
-    """The same entries in another shape, and no view: autograd lets results be written to, but not views that it is given."""
-    return torch.ops.aten._unsafe_view(x, shape)
-
-
 def release() -> None:
     """Keep no memory any longer that nobody uses."""
     with _lock:

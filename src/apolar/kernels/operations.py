@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
-from apolar.engine.jet import capturing
+from apolar.engine.context import capturing
 from apolar.kernels import chain as chains
 from apolar.kernels.links import Chain
 

@@ -10,25 +10,21 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd import forward_ad
 
-from apolar.engine.jet import Jet, capturing
+from apolar.engine.context import capturing, only_reverse_mode
+from apolar.engine.jet import Jet
+from apolar.engine.torch_private import saved_as_they_are, with_overrides
 from apolar.kernels import compiled, operations
 from apolar.kernels.chain import affine, flat
 from apolar.kernels.composition import Composition
 from apolar.kernels.links import Affine, Chain, chain
-
-_hooks = torch._C._autograd._top_saved_tensors_default_hooks
-"""None, or hooks for what is saved. torch.utils.checkpoint expects the same when it runs a function again, so that what
-depends on whether a program is ready is not saved then, but computed again."""
 
 
 def applies(*tensors: Any) -> bool:
     """Whether plain reverse mode watches: elsewhere (forward mode, torch.func, jets of jets) the eager path is taken."""
     return (
         torch.is_grad_enabled()
-        and not torch._C._are_functorch_transforms_active()
-        and forward_ad._current_level < 0
+        and only_reverse_mode()
         and not any(isinstance(t, Jet) for t in tensors)
         and any(isinstance(t, Tensor) and t.requires_grad for t in tensors)
     )
@@ -50,7 +46,9 @@ class Chained(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, links: Chain, *tensors: Tensor) -> Tensor:
-        keep = _hooks(True) is None
+        # A hook may be that of torch.utils.checkpoint, which expects the same when it runs a function again: then nothing is
+        # saved that depends on whether a program is ready.
+        keep = saved_as_they_are()
         result, *kept = operations.run(links, tensors, keep)
         ctx.links, ctx.count, ctx.keep = links, len(tensors), keep
         ctx.save_for_backward(*tensors, *kept)
@@ -60,7 +58,7 @@ class Chained(torch.autograd.Function):
     def backward(ctx: Any, cotangent: Tensor) -> tuple[Tensor | None, ...]:
         saved = ctx.saved_tensors
         tensors, kept = saved[: ctx.count], saved[ctx.count :]
-        with torch._C._EnableTorchFunction():  # series need it, and gradients of a subclass of Tensor switch it off
+        with with_overrides():  # series need it, and gradients of a subclass of Tensor switch it off
             if torch.is_grad_enabled():
                 kept = _recorded(ctx.links, tensors)
             elif not ctx.keep:

@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from apolar.engine.jet import Jet
+from apolar.engine.torch_private import in_transform, version
 from apolar.errors import UnsupportedOperator
 from apolar.kernels import reverse
 from apolar.kernels.composition import composition
@@ -121,7 +122,7 @@ class Pending:
         self.device: torch.device = inner.device
         self.inner, self.link, self.parameters = inner, link, parameters
         self.carried: tuple[int, ...] | None = inner.carried if isinstance(link, Affine) else None
-        self.recorded, self.versions = torch.is_grad_enabled(), [x._version for x in parameters]
+        self.recorded, self.versions = torch.is_grad_enabled(), [version(x) for x in parameters]
         self.known: Stacked | Uniform | None = None
         self.owner: Any = lambda: None
         self.followers, self.number = 0, next(_numbers)
@@ -249,7 +250,7 @@ def postponable(*tensors: Tensor) -> bool:
     for x in tensors:
         if type(x) not in (Tensor, Parameter) or x.is_inference() or torch.is_autocast_enabled(x.device.type):
             return False
-    return not torch._C._are_functorch_transforms_active()
+    return not in_transform()
 
 
 def fits(x: Jet, weight: Tensor, bias: Tensor | None) -> bool:

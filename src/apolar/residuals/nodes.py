@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_leaves
 
 from apolar.algebras.algebra import Algebra, algebra
 from apolar.algebras.operators import Coordinates, Monomial, Operator, exact
 from apolar.engine.jet import Jet
+from apolar.engine.torch_private import tree_leaves
 from apolar.errors import ApolarError, CoordinateError, FunctionError, OperatorError
 from apolar.evaluation.evaluate import read
 from apolar.rules.record import Kind, record_of, spellings
@@ -419,9 +419,9 @@ class Derivative(Field):
         over = self._algebra(values.basis)
         jets = values.jets(over)
         y = jets(self.field)
-        if not (isinstance(y, Jet) and y.level == jets.level):
+        if not (isinstance(y, Jet) and y.context is jets.context):
             y = y + values.number(0.0)
-        return read(over, y, [product(p, self.operator) for p in values.basis], jets.level)
+        return read(over, y, [product(p, self.operator) for p in values.basis], jets.context)
 
     def _algebra(self, basis: Basis) -> Algebra:
         return algebra(*(product(p, self.operator) for p in basis))

@@ -15,11 +15,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_leaves, tree_map
 
 from apolar.algebras.algebra import Algebra, algebra
 from apolar.algebras.operators import Coordinates, Operator
 from apolar.algebras.operators import coordinates as system
+from apolar.engine.torch_private import tree_leaves, tree_map
 from apolar.errors import CoordinateError, FunctionError, OperatorError, ShapeError
 from apolar.evaluation.evaluate import evaluate
 from apolar.residuals.nodes import RESERVED, Field, Space, Sum, readings

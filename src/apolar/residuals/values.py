@@ -10,11 +10,12 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_map
 
 from apolar.algebras.algebra import Algebra
 from apolar.algebras.operators import Operator
-from apolar.engine.jet import Jet, new_level
+from apolar.engine.context import begin
+from apolar.engine.jet import Jet
+from apolar.engine.torch_private import tree_map
 from apolar.errors import OperatorError, RowCouplingError
 from apolar.evaluation.row_independence import check_rows
 from apolar.evaluation.seeds import lift
@@ -30,14 +31,14 @@ class Values:
         results: what an evaluation found, by operator: all unknowns on the last axis.
         points: where it was evaluated: ``(..., d)``, or a sequence of tensors.
         over: the algebra of the jets; None for plain tensors.
-        level: of the jets.
+        context: of the jets.
     """
 
     def __init__(
         self, space: Space, results: dict[Operator, Tensor], points: Points, over: Algebra | None = None
     ) -> None:
         self.space, self.results, self.points, self.over = space, results, points, over
-        self.level = (0, 0) if over is None else new_level()
+        self.context = begin()
         self._like = next(iter(results.values()))
         self._known: dict[int, Any] = {}
 
@@ -65,7 +66,7 @@ class Values:
 
     def lifted(self, components: list[Tensor]) -> Tensor:
         """A tensor, or a jet, from its components over the basis."""
-        return components[0] if self.over is None else Jet(torch.stack(components), self.over, self.level)
+        return components[0] if self.over is None else Jet(torch.stack(components), self.over, self.context)
 
     def unknown(self, j: int, form: Operator) -> Tensor:
         """P(∂) of an unknown."""
@@ -83,7 +84,7 @@ class Values:
             x = joined[..., j : j + 1] if self._like.ndim == joined.ndim else joined[..., j]
         if self.over is None:
             return x
-        return lift(self.over, x, [torch.ones_like(x) if k == j else None for k in range(d)], self.level)
+        return lift(self.over, x, [torch.ones_like(x) if k == j else None for k in range(d)], self.context)
 
     def number(self, value: float) -> Tensor:
         """A number as a field that is the same everywhere."""

@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 
 from apolar.engine.jet import Jet, value
+from apolar.engine.torch_private import aten
 from apolar.rules.components import apply_bilinear, apply_linear
 from apolar.rules.metadata import as_jet
 from apolar.rules.record import Entries, Kind
 from apolar.rules.registry import composite, constant, linear, rule, stacked, views
 
-aten = torch.ops.aten
 _ALL = slice(None)
 
 # ----------------------------------------------------------------------------------------------- the same by another name

@@ -12,6 +12,7 @@ from torch import Tensor
 
 import apolar.rules.elementwise  # noqa: F401  # the rules for real numbers
 from apolar.engine.jet import RULES, Jet, belongs, beneath, jets
+from apolar.engine.torch_private import variables
 from apolar.rules.components import apply_bilinear
 from apolar.rules.convolution import by_sample
 from apolar.rules.record import Entries, Kind
@@ -95,7 +96,7 @@ stacked(torch.fft.fftshift)(lambda x, dim=None: torch.fft.fftshift(x, axes(x, di
 stacked(torch.fft.ifftshift)(lambda x, dim=None: torch.fft.ifftshift(x, axes(x, dim)))
 
 
-@rule(torch._VF.stft, kind=Kind.BILINEAR, linear_in=(0, 4, "window"))  # type: ignore[attr-defined]
+@rule(variables.stft, kind=Kind.BILINEAR, linear_in=(0, 4, "window"))
 def stft(
     jet: Jet, func: Any, x: Any, n_fft: int, hop_length: Any = None, win_length: Any = None, window: Any = None,
     *options: Any,

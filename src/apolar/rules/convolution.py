@@ -14,12 +14,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from apolar.engine.jet import Jet, belongs, jets, unsupported
+from apolar.engine.torch_private import native
 from apolar.rules.components import apply_bilinear
 from apolar.rules.record import Kind
 from apolar.rules.registry import composite, linear, rule, stacked
-
-native: Any = torch._C._nn
-lanczos = [native._upsample_lanczos2d_aa] if hasattr(native, "_upsample_lanczos2d_aa") else []  # not in torch 2.7
 
 
 def by_sample(function: Callable[[Tensor], Tensor], x: Jet, ndim: int) -> Jet:
@@ -139,12 +137,12 @@ linear(native.max_unpool2d, native.max_unpool3d)
 
 # ----------------------------------------------------------------------------------------------------------- resampling
 
-samples(native.upsample_nearest1d, native._upsample_nearest_exact1d, native.upsample_linear1d, ndim=2)
+samples(native.upsample_nearest1d, "_upsample_nearest_exact1d", native.upsample_linear1d, ndim=2)
 samples(
-    native.upsample_nearest2d, native._upsample_nearest_exact2d, native.upsample_bilinear2d, native.upsample_bicubic2d,
-    native._upsample_bilinear2d_aa, native._upsample_bicubic2d_aa, *lanczos, ndim=3,
+    native.upsample_nearest2d, "_upsample_nearest_exact2d", native.upsample_bilinear2d, native.upsample_bicubic2d,
+    "_upsample_bilinear2d_aa", "_upsample_bicubic2d_aa", "_upsample_lanczos2d_aa", ndim=3,
 )  # fmt: skip
-samples(native.upsample_nearest3d, native._upsample_nearest_exact3d, native.upsample_trilinear3d, ndim=4)
+samples(native.upsample_nearest3d, "_upsample_nearest_exact3d", native.upsample_trilinear3d, ndim=4)
 
 stacked(torch.pixel_shuffle)(torch.pixel_shuffle)
 stacked(torch.pixel_unshuffle)(torch.pixel_unshuffle)

@@ -8,16 +8,11 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
-import torch
-from torch._decomp import decomposition_table
-from torch._ops import OpOverload, OpOverloadPacket
-
 from apolar.engine.jet import RULES, Jet, beneath, missing
+from apolar.engine.torch_private import OpOverload, OpOverloadPacket, composite_implicit, decomposition_table
 from apolar.rules.generic import by_reverse_mode
 from apolar.rules.inplace import in_place, out_of_place
 from apolar.rules.record import OPEN_CHECKS, asks_first, spellings
-
-COMPOSITE = torch._C.DispatchKey.CompositeImplicitAutograd
 
 _underway: ContextVar[frozenset[Any]] = ContextVar("underway", default=frozenset())
 """The functions that are being decomposed: one that comes back to itself has no parts."""
@@ -69,7 +64,7 @@ def decomposed(func: Any) -> Callable[..., Any] | None:
     if isinstance(func, types.FunctionType):
         return opened(func) or functools.partial(beneath, func)
     if isinstance(func, OpOverload):
-        if func.has_kernel_for_dispatch_key(COMPOSITE):
+        if func.has_kernel_for_dispatch_key(composite_implicit):
             return functools.partial(beneath, func.decompose)
         return decomposition_table.get(func) or getattr(func, "impl_aten", None)
     if isinstance(func, OpOverloadPacket) or (callable(func) and not isinstance(func, types.MethodWrapperType)):

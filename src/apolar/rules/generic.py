@@ -14,11 +14,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch._ops import OpOverload
-from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
 
 from apolar.algebras.operators import Monomial
 from apolar.engine.jet import Jet, belongs, unsupported
+from apolar.engine.torch_private import OpOverload, mutates, tree_flatten, tree_leaves, tree_map, tree_unflatten
 from apolar.rules.judging import Judge
 
 NO_DERIVATIVE = (
@@ -29,7 +28,7 @@ NO_DERIVATIVE = (
 
 def by_reverse_mode(jet: Jet, func: Any, *args: Any, **kwargs: Any) -> Any:
     """An operator by nested reverse passes through PyTorch's derivatives of it."""
-    if not isinstance(func, OpOverload) or func._schema.is_mutable:
+    if not isinstance(func, OpOverload) or mutates(func):
         raise unsupported(func, jet)
     if any(isinstance(x.components, Jet) for x in tree_leaves((args, kwargs)) if belongs(x, jet)):
         raise unsupported(

@@ -80,14 +80,14 @@ def _kept_inside(indices: list[Any], x: Any) -> list[Any]:
     return [i if i is None else i.clamp(-n, n - 1) for i, n in zip(indices, x.shape, strict=False)]
 
 
-@composite(torch._unsafe_masked_index)
+@composite("_unsafe_masked_index")
 def masked_index(x: Any, mask: Tensor, indices: list[Any], fill: float) -> Any:
     """x at the indices where the mask holds, a number elsewhere."""
     at = tuple(slice(None) if i is None else i for i in _kept_inside(indices, x))
     return torch.where(mask, x[at], fill)
 
 
-@composite(torch._unsafe_masked_index_put_accumulate)
+@composite("_unsafe_masked_index_put_accumulate")
 def masked_index_put_accumulate(x: Any, mask: Tensor, indices: list[Any], values: Any) -> Any:
     """x with the values added at the indices where the mask holds."""
     return torch.index_put(x, _kept_inside(indices, x), torch.where(mask, values, 0.0), accumulate=True)

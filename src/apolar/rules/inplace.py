@@ -8,10 +8,10 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.utils._mode_utils import no_dispatch
-from torch.utils._pytree import tree_leaves
 
-from apolar.engine.jet import Jet, belongs, jets, plain, unsupported, visible
+from apolar.engine.context import values_decide
+from apolar.engine.jet import Jet, belongs, jets, plain, unsupported
+from apolar.engine.torch_private import is_view, no_dispatch, tree_leaves, without_overrides
 from apolar.kernels import sources
 from apolar.rules.components import apply_linear
 
@@ -51,7 +51,7 @@ def in_place(jet: Jet, func: Any, twin: Any, x: Any = None, *args: Any, **kwargs
 
 def _reshaped(x: Jet, view: Jet) -> Jet:
     """``x`` takes the shape of a view of itself, and keeps its memory."""
-    with torch._C.DisableTorchFunctionSubclass(), no_dispatch():
+    with without_overrides(), no_dispatch():
         Tensor.as_strided_(x, view.shape, view.stride())
     x.components = view.components
     return x
@@ -61,7 +61,7 @@ def frozen(jet: Jet, func: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
     """A linear function, component by component. If it is a view in torch, it is none here, and nothing may be written."""
     result = apply_linear(jet, func, x, *args, **kwargs)
     at = plain(x).clone()
-    if not visible() or any(y is at or y._is_view() for y in tree_leaves(func(at, *args, **kwargs))):
+    if not values_decide() or any(y is at or is_view(y) for y in tree_leaves(func(at, *args, **kwargs))):
         for shared in (*jets(x), *jets(result)):
             shared.frozen = True
     return result

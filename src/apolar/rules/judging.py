@@ -13,11 +13,12 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_flatten, tree_leaves, tree_unflatten
 
 from apolar.algebras.algebra import Algebra, algebra
 from apolar.algebras.operators import coordinates
-from apolar.engine.jet import Jet, JetRule, belongs, new_level, plain
+from apolar.engine.context import begin
+from apolar.engine.jet import Jet, JetRule, belongs, plain
+from apolar.engine.torch_private import tree_flatten, tree_leaves, tree_unflatten
 
 STENCIL = (-2, -1, 0, 1, 2)
 """Where on the line, in steps."""
@@ -97,13 +98,13 @@ def _derivatives(
     lifted: Callable[..., Any], point: Sequence[Tensor], lines: Sequence[Tensor], s: float, order: int
 ) -> list[list[Tensor]]:
     """For every floating-point output, its derivatives with respect to s at x + s v, from order 0 on, in real numbers."""
-    over, level = _line(order), new_level()
+    over, context = _line(order), begin()
     ((first, c),) = over.seed(0)
     jets = []
     for x, v in zip(point, lines, strict=True):
         rows = [torch.zeros_like(x)] * over.size
         rows[0], rows[first] = x + s * v, c * v
-        jets.append(Jet(torch.stack(rows), over, level, torch.is_grad_enabled()))
+        jets.append(Jet(torch.stack(rows), over, context))
     (symbol,) = over.coordinates
     read = [over.read(symbol**k) if k else ((0, 1.0),) for k in range(order + 1)]
     found = []

@@ -9,13 +9,13 @@ import torch
 import torch.nn.functional as F
 
 from apolar.engine.jet import Jet, plain
+from apolar.engine.torch_private import native
 from apolar.rules.decomposition import opened
 from apolar.rules.normalisation import length
 from apolar.rules.record import Kind
 from apolar.rules.reductions import norm_or_zero
 from apolar.rules.registry import composite, rule
 
-native: Any = torch._C._nn
 NONE, MEAN, SUM = range(3)
 
 

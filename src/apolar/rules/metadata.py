@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from apolar.engine.jet import Jet, belongs, beneath, constant_components, unsupported
+from apolar.engine.torch_private import Transform, aten, local_scalar, transforms, without_overrides
 from apolar.rules.record import Kind
 from apolar.rules.registry import constant, leaving, refused, rule
 
@@ -25,7 +26,7 @@ METHODS = (
 
 def metadata(jet: Jet, func: Any, *args: Any, **kwargs: Any) -> Any:
     """The wrapper's own answer."""
-    with torch._C.DisableTorchFunctionSubclass():
+    with without_overrides():
         return func(*args, **kwargs)
 
 
@@ -38,7 +39,7 @@ rule(*METHODS, kind=Kind.METADATA)(metadata)
 constant(Tensor.stride, Tensor.is_contiguous, Tensor.storage_offset, torch.result_type)
 
 
-@rule("is_same_size", torch.ops.aten._has_same_storage_numel, kind=Kind.METADATA)
+@rule("is_same_size", aten._has_same_storage_numel, kind=Kind.METADATA)
 def is_same_size(jet: Jet, func: Any, x: Any, y: Any) -> bool:
     return bool(x.shape == y.shape)
 
@@ -67,7 +68,7 @@ def no_graph(jet: Jet, func: Any, x: Jet) -> None:
 
 leaving(
     "detach", "detach_", "detach_copy", "item", "tolist", "numpy", "__float__", "__complex__", "__array__", "__array_wrap__",
-    _getter("data"), Tensor.__dlpack__, torch.ops.aten._local_scalar_dense,
+    _getter("data"), Tensor.__dlpack__, local_scalar,
 )  # fmt: skip
 
 refused(
@@ -84,11 +85,10 @@ refused(
 )  # fmt: skip
 
 
-@rule(torch._make_dual, kind=Kind.REFUSED)
+@rule("_make_dual", kind=Kind.REFUSED)
 def make_dual(jet: Jet, func: Any, *args: Any, **kwargs: Any) -> Any:
     """In forward mode a tangent lies in the wrapper, where no jet would see it; torch.func.jvp has a wrapper of its own."""
-    functorch = torch._C._functorch
-    if (inside := functorch.peek_interpreter_stack()) is None or inside.key() != functorch.TransformType.Jvp:
+    if transforms()[-1:] != [Transform.Jvp]:
         raise unsupported(func, jet, NO_GRAPH)
     return beneath(func, *args, **kwargs)
 
@@ -111,6 +111,6 @@ constant(Tensor.new_tensor)
 
 def as_jet(jet: Jet, value: Tensor) -> Any:
     """A constant of jet's evaluation; integers stay plain tensors, and what is made while gradients are off."""
-    if not (value.is_floating_point() or value.is_complex()) or (jet.recorded and not torch.is_grad_enabled()):
+    if not (value.is_floating_point() or value.is_complex()) or (jet.context.recorded and not torch.is_grad_enabled()):
         return value
     return jet.like(constant_components(value, jet))

@@ -14,13 +14,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from apolar.engine.jet import Jet, belongs, plain, unsupported, value
+from apolar.engine.torch_private import native, variables
 from apolar.rules.components import apply_bilinear
 from apolar.rules.inplace import overwrite
 from apolar.rules.record import Entries, Kind
 from apolar.rules.registry import composite, constant, rule
-
-_VF: Any = torch._VF
-native: Any = torch._C._nn
 
 # ---------------------------------------------------------------------------------------------------------- activations
 
@@ -144,7 +142,7 @@ def embedding_bag(
 # ------------------------------------------------------------------------------------------------------------ attention
 
 
-constant(torch._nested_tensor_from_mask_left_aligned)  # a question of nn.TransformerEncoder
+constant("_nested_tensor_from_mask_left_aligned")  # a question of nn.TransformerEncoder
 
 
 @composite("scaled_dot_product_attention")
@@ -206,12 +204,12 @@ def _gru(i: Any, state: State, weight: Any, bias: Any) -> State:
 def recurrent(name: str, step: Step) -> None:
     """The cell and the whole network of a kind of recurrence."""
 
-    @composite(getattr(_VF, name + "_cell"))
+    @composite(getattr(variables, name + "_cell"))
     def cell(x: Any, hx: Any, w_ih: Any, w_hh: Any, b_ih: Any = None, b_hh: Any = None) -> Any:
         state = step(F.linear(x, w_ih, b_ih), tuple(hx) if isinstance(hx, (tuple, list)) else (hx,), w_hh, b_hh)
         return state if len(state) > 1 else state[0]
 
-    @rule(getattr(_VF, name), kind=Kind.COMPOSITE)
+    @rule(getattr(variables, name), kind=Kind.COMPOSITE)
     def network(
         jet: Jet, func: Any, x: Any, hx: Any, weights: Any, has_biases: Any, num_layers: int, dropout: float,
         train: bool, bidirectional: bool, batch_first: bool,

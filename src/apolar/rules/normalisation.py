@@ -10,11 +10,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from apolar.engine.jet import Jet, plain, unsupported
+from apolar.engine.torch_private import aten
 from apolar.rules.record import Kind
 from apolar.rules.reductions import p_norm
 from apolar.rules.registry import composite, rule
-
-aten = torch.ops.aten
 
 
 def standardised(x: Any, dims: Any, eps: float) -> tuple[Any, Any, Any]:
@@ -131,7 +130,7 @@ def native_batch_norm(
     return y, mean.flatten(), scale.flatten()
 
 
-@composite(torch._native_batch_norm_legit)
+@composite("_native_batch_norm_legit")
 def native_batch_norm_legit(x: Any, weight: Any, bias: Any, *options: Any) -> Any:
     """Running statistics may be left out."""
     *statistics, training, momentum, eps = options
@@ -139,7 +138,7 @@ def native_batch_norm_legit(x: Any, weight: Any, bias: Any, *options: Any) -> An
     return native_batch_norm(x, weight, bias, mean, var, training, momentum, eps)
 
 
-@composite(torch._native_batch_norm_legit_no_training)
+@composite("_native_batch_norm_legit_no_training")
 def native_batch_norm_legit_no_training(
     x: Any, weight: Any, bias: Any, mean: Any, var: Any, momentum: float, eps: float
 ) -> Any:
@@ -207,7 +206,7 @@ def norm_except_dim(v: Any, pow: int = 2, dim: int = 0) -> Any:
     return torch.linalg.vector_norm(v, pow, others(v, dim), dim >= 0)
 
 
-@composite(torch._weight_norm)
+@composite("_weight_norm")
 def weight_norm(v: Any, g: Any, dim: int = 0) -> Any:
     """g v / ‖v‖."""
     return v * (g / torch.norm_except_dim(v, 2, dim))

@@ -11,7 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from apolar.engine.jet import RULES, Jet, anywhere, belongs, component_list, plain, unsupported, value, visible
+from apolar.engine.context import values_decide
+from apolar.engine.jet import RULES, Jet, anywhere, belongs, component_list, plain, unsupported, value
 from apolar.kernels import eager, sources
 from apolar.rules.components import apply_bilinear, stack
 from apolar.rules.elementwise import number_power
@@ -166,7 +167,7 @@ def _exponential(jet: Jet, x: Any, y: Any) -> Any:
     at_x, at_y = value(x, jet), value(y, jet)
     regular = at_x != 0 if x.is_complex() else at_x > 0
     power = torch.exp(y * torch.log(torch.where(regular, x, 1.0)))
-    if visible() and not anywhere(~regular):
+    if values_decide() and not anywhere(~regular):
         return power
     # 0 to a positive power is 0 for other powers as well. If x moves too, this holds for the slope alone.
     vanishes = (at_x == 0) & ((at_y.real if at_y.is_complex() else at_y) >= 0)

@@ -18,9 +18,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from apolar.engine.series import Elementwise
+from apolar.engine.torch_private import native
 from apolar.errors import RuleError
 
-NAMESPACES = (torch, Tensor, F, torch.special, torch._C._nn)
+NAMESPACES = (torch, Tensor, F, torch.special, native)
 
 
 class Kind(str, Enum):

@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from apolar.engine.jet import Jet, anywhere, beneath, jets, plain, visible
+from apolar.engine.context import values_decide
+from apolar.engine.jet import Jet, anywhere, beneath, jets, plain
 from apolar.rules.components import apply_linear
 from apolar.rules.record import Entries, Kind
 from apolar.rules.registry import composite, linear, rule, stacked
@@ -174,7 +175,7 @@ def softmax(x: Any, dim: int | None = None, _stacklevel: int = 3, dtype: Any = N
     return e / e.sum(dim, keepdim=True) if x.ndim else e / e
 
 
-@composite(torch._safe_softmax)
+@composite("_safe_softmax")
 def safe_softmax(x: Any, dim: int, dtype: Any = None) -> Any:
     """0 along an axis where every entry is −∞."""
     empty = torch.isneginf(plain(x)).all(dim, keepdim=True)
@@ -294,7 +295,7 @@ def p_norm(x: Any, p: float, dim: Any, keepdim: bool = False) -> Any:
 def norm_or_zero(x: Any, p: float, dim: Any, keepdim: bool = False) -> Any:
     """‖x‖ₚ over axes. Where all of x is 0, and the norm has a kink, its derivatives are 0, as PyTorch's first one is."""
     zero = (plain(x) == 0).all(dim, keepdim=True)
-    if visible() and not anywhere(zero):
+    if values_decide() and not anywhere(zero):
         return p_norm(x, p, dim, keepdim)
     size = p_norm(torch.where(zero, 1.0, x), p, dim, keepdim)
     return torch.where(zero.reshape(size.shape), 0.0, size)

@@ -12,12 +12,12 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch._ops import OpOverload, OpOverloadPacket
 from torch.overrides import handle_torch_function, has_torch_function, resolve_name
-from torch.utils._pytree import tree_leaves
 
 from apolar.engine import series
-from apolar.engine.jet import Jet, compiling, user_line
+from apolar.engine.context import values_readable
+from apolar.engine.jet import Jet, user_line
+from apolar.engine.torch_private import OpOverload, OpOverloadPacket, tree_leaves
 from apolar.errors import DetachedError, RuleError, UnsupportedOperator, VerificationError
 from apolar.rules.judging import Judge
 from apolar.rules.lifting import on_jets
@@ -147,7 +147,7 @@ def _enter(rule: Rule, keys: tuple[Any, ...], replacing: bool) -> None:
     judge = Judge(follow)
 
     def judged(jet: Jet, func: Any, *args: Any, **kwargs: Any) -> Any:
-        if not (compiling() or torch._C._are_functorch_transforms_active()):
+        if values_readable():
             order = judge.wrong_order(jet, func, args, kwargs)
             if order is not None:
                 raise VerificationError(

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from apolar.engine.jet import Jet, anywhere, jets, plain, value
+from apolar.engine.torch_private import variables
 from apolar.errors import UnsupportedOperator
 from apolar.rules.components import apply_linear
 from apolar.rules.products import beside
@@ -190,7 +191,7 @@ def unique(
     return first_of_each(x, groups, len(values)), groups, counts
 
 
-@rule(torch._VF.unique_dim, kind=Kind.SELECTION)
+@rule(variables.unique_dim, kind=Kind.SELECTION)
 def unique_dim(
     jet: Jet, func: Any, x: Jet, dim: int, sorted: bool = True, return_inverse: bool = False, *rest: Any, **named: Any
 ) -> Any:
@@ -199,7 +200,7 @@ def unique_dim(
     return first_of_each(x, groups, values.shape[dim], dim), groups, counts
 
 
-@rule(torch._VF.unique_consecutive, kind=Kind.SELECTION)  # type: ignore[attr-defined]
+@rule(variables.unique_consecutive, kind=Kind.SELECTION)
 def unique_consecutive(
     jet: Jet, func: Any, x: Jet, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
 ) -> Any:

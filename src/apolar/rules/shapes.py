@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from apolar.engine.jet import Jet, belongs, component_list, constant_components, jets, unsupported
+from apolar.engine.torch_private import variables
 from apolar.rules.components import apply_linear
 from apolar.rules.inplace import before_writing, overwrite, perhaps_view
 from apolar.rules.products import align, beside
@@ -312,7 +313,7 @@ def roll(jet: Jet, func: Any, x: Jet, shifts: Any, dims: Any = None) -> Any:
 linear("hstack", "vstack", "dstack", "row_stack", "column_stack", "combinations", entries=Entries.MOVED)
 
 
-@composite("meshgrid", torch.functional._VF.meshgrid)  # type: ignore[attr-defined]
+@composite("meshgrid", variables.meshgrid)
 def meshgrid(*tensors: Any, indexing: str = "ij") -> Any:
     tensors = flat(tensors)
     last = len(tensors) - 1

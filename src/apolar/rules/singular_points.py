@@ -15,12 +15,11 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.utils._pytree import tree_leaves
 
 from apolar.engine.jet import Jet, plain
+from apolar.engine.torch_private import native, tree_leaves, variables
 from apolar.rules.record import Cause, Points, Singular, add_singular, spellings
 
-native: Any = torch._C._nn
 linalg: Any = torch.linalg
 
 
@@ -207,8 +206,8 @@ def _unique_consecutive(
     return _equal_rows(rows[1:] - rows[:-1])
 
 
-tie(torch._VF.unique_dim, at=_unique_dim)
-tie(torch._VF.unique_consecutive, at=_unique_consecutive)  # type: ignore[attr-defined]
+tie(variables.unique_dim, at=_unique_dim)
+tie(variables.unique_consecutive, at=_unique_consecutive)
 
 
 def _mode(x: Any, dim: int = -1, keepdim: bool = False) -> tuple[Points, ...]:

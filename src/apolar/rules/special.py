@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from apolar.engine import series
-from apolar.engine.jet import RULES, Jet, anywhere, belongs, component_list, unsupported, value, visible
+from apolar.engine.context import values_decide
+from apolar.engine.jet import RULES, Jet, anywhere, belongs, component_list, unsupported, value
 from apolar.rules.components import stack
 from apolar.rules.elementwise import polygamma_at
 from apolar.rules.products import beside, moves, promoted, singular
@@ -112,7 +113,7 @@ def xlogy(jet: Jet, func: Any, x: Any, y: Any) -> Any:
     limit = (value(x, jet) == 0) & ((at_y <= 0) | (at_y == math.inf))
     inside = torch.where(limit, 1.0 - shift, y)
     out = x * (torch.log1p(inside) if shift else torch.log(inside))
-    if not belongs(x, jet) or (visible() and not anywhere(limit)):
+    if not belongs(x, jet) or (values_decide() and not anywhere(limit)):
         return out
     # As in torch, a logarithm that stays −∞ counts as 0; but where y moves with x to 0, x log y is steep.
     log = torch.where(at_y == math.inf, math.inf, torch.where((at_y == 0) & moves(y, jet), -math.inf, 0.0))

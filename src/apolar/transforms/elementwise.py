@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_leaves
 
 from apolar.algebras.operators import Operator
+from apolar.engine.torch_private import tree_leaves
 from apolar.errors import ShapeError
 from apolar.evaluation.evaluate import check_points, push
 from apolar.evaluation.row_independence import check_rows

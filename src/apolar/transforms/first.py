@@ -6,9 +6,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
 
-from apolar.engine.jet import Jet, watched
+from apolar.engine.context import values_readable
+from apolar.engine.jet import Jet
+from apolar.engine.torch_private import Transform, transforms, tree_flatten, tree_leaves, tree_map, tree_unflatten
 from apolar.errors import ShapeError
 from apolar.evaluation.evaluate import call, push, run
 from apolar.kernels.sources import full_precision
@@ -81,8 +82,7 @@ def _gradient(g: Function, z: Tensor, has_aux: bool = False) -> tuple[Tensor, An
 
 def _in_reverse_mode() -> bool:
     """Whether a gradient of torch.func is being taken around this call."""
-    stack = torch._C._functorch.get_interpreter_stack() or []
-    return any(level.key() == torch._C._functorch.TransformType.Grad for level in stack)
+    return Transform.Grad in transforms()
 
 
 def jacobian(f: Function, argnums: Argnums = 0, has_aux: bool = False, chunk_size: int | None = None) -> Function:
@@ -149,7 +149,7 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
     (tensor([1., 1.]),)
     """
     points = [tensor(x) for x in primals]
-    if watched(*points):
+    if values_readable(*points):
         value, back = torch.func.vjp(lambda *inputs: run(f, inputs, points), *points)  # type: ignore[misc]
 
         def pull_back(cotangent: Any) -> Any:

@@ -7,8 +7,8 @@ from itertools import combinations_with_replacement, permutations, product
 from typing import Any
 
 import torch
-from torch.utils._pytree import tree_map
 
+from apolar.engine.torch_private import tree_map
 from apolar.evaluation.evaluate import push
 from apolar.transforms.inputs import Function, axes_of, check_order, chunk, last_axis, numbered, packed, tensor
 

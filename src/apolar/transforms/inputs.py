@@ -8,10 +8,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_map
 
 from apolar.algebras.operators import Coordinates, Operator, coordinates
 from apolar.engine.jet import Jet, value
+from apolar.engine.torch_private import tree_map
 from apolar.errors import DtypeError, FunctionError, OperatorError, ShapeError
 from apolar.evaluation.evaluate import push, run
 

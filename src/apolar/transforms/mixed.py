@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from apolar.engine.jet import watched
+from apolar.engine.context import values_readable
 from apolar.errors import NonFiniteError, ShapeError
 from apolar.transforms.first import jacobian
 from apolar.transforms.inputs import Function, tensor
@@ -78,7 +78,7 @@ def mixed_partials(f: Function) -> Function:
         differs = converged & converged.mT & ((limit - limit.mT).abs() > 10 * (error + error.mT))
         missing = ~torch.isfinite(exact)
         nowhere = (missing & ~converged).flatten(1).any(1)
-        if watched(rows) and nowhere.any():
+        if values_readable(rows) and nowhere.any():
             raise NonFiniteError(
                 f"the second derivatives do not exist at {int(nowhere.sum())} of {len(rows)} points, the first of them "
                 f"{rows[nowhere][0].tolist()}: neither the formula of f nor the limits near the point have a value there."

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_map
 
-from apolar.engine.jet import watched
+from apolar.engine.context import values_readable
+from apolar.engine.torch_private import tree_map
 from apolar.errors import OperatorError, ShapeError
 from apolar.evaluation.evaluate import push, run
 from apolar.transforms.first import grad, jvp
@@ -53,7 +53,7 @@ def hessian(f: Function, argnums: Argnums = 0, has_aux: bool = False, chunk_size
     def hessians(*args: Any, **kwargs: Any) -> Any:
         g, z, unpack = packed(f, args, argnums, kwargs)
         value = Auxiliary(g, has_aux)
-        dense = z.numel() > DENSE_HESSIAN and watched(z) and _single(value, z)
+        dense = z.numel() > DENSE_HESSIAN and values_readable(z) and _single(value, z)
         joint = _hessian_by_reverse(value, z, chunk_size) if dense else _hessian_forward(value, z, chunk_size)
         result = tree_map(lambda h: unpack(h, twice=True), joint)
         return (result, value.aux) if has_aux else result

@@ -14,9 +14,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_leaves
 
 from apolar.algebras.operators import Operator
+from apolar.engine.torch_private import tree_leaves
 from apolar.errors import ApolarError, DtypeError, FunctionError, VerificationError
 from apolar.evaluation.evaluate import evaluate
 from apolar.evaluation.points import of_one_tensor

@@ -16,11 +16,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_leaves, tree_map
 
 from apolar.algebras.algebra import Algebra, algebra
 from apolar.algebras.operators import Monomial, Operator
 from apolar.engine.jet import Jet
+from apolar.engine.torch_private import tree_leaves, tree_map
 from apolar.evaluation.cost import BALANCE, ROWS, Cost, Counter
 from apolar.evaluation.evaluate import evaluate
 from apolar.evaluation.points import of_one_tensor

@@ -20,9 +20,9 @@ import torch
 from numpy.polynomial import chebyshev
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
-from torch.utils._pytree import tree_map
 
 from apolar.algebras.operators import Monomial, Operator
+from apolar.engine.torch_private import tree_map
 
 Function = Callable[[Tensor], Tensor]
 Direction = tuple[Fraction, ...]

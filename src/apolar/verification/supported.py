@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 import torch
-from torch._ops import OpOverload, OpOverloadPacket
 from torch.overrides import resolve_name
 
+from apolar.engine.torch_private import OpOverload, OpOverloadPacket
 from apolar.rules.decomposition import decomposed, torch_function
 from apolar.rules.record import RECORDS, Kind, record_of
 
