@@ -67,3 +67,7 @@ class CaptureError(ApolarError, RuntimeError):
 
 class LanguageError(ApolarError, ValueError):
     """A language without texts."""
+
+
+class MissingExtra(ApolarError, ImportError):
+    """A package is not installed that only some of the tools need."""
