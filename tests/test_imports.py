@@ -104,6 +104,11 @@ except SystemExit:
     pass
 """
 
+PLAN = """
+from apolar.cli import main
+main(["plan", "(dx^2 + dy^2)^2 - dx/pi"], standalone_mode=False)
+"""
+
 EVALUATION = """
 import torch
 import apolar as ap
@@ -115,6 +120,7 @@ LIGHT: dict[str, tuple[str, set[str]]] = {
     "import": ("import apolar", {"torch", "numpy", "sympy", "triton"} | TOOLS),
     "help": (HELP, {"torch", "numpy", "sympy"} | TOOLS - {"click", "rich"}),
     "completion": (COMPLETION, {"torch", "numpy", "sympy"} | TOOLS - {"click", "rich"}),
+    "plan": (PLAN, {"torch", "numpy", "sympy"} | TOOLS - {"click", "rich"}),
     "evaluation": (EVALUATION, TOOLS),
 }
 

@@ -16,6 +16,7 @@ import apolar as ap
 from apolar.cli.output import json_option, print_json, show
 from apolar.cli.points import at_option, parse_point
 from apolar.errors import FunctionError
+from apolar.expression import parse_operators
 
 if TYPE_CHECKING:
     from apolar.verification.check import Comparison
@@ -41,8 +42,6 @@ def check(
     apolar check model.py:energy --at x=1,y=2 --operator "dx^2 + dy^2"
     """
     import torch
-
-    from apolar.expression import parse_operators
 
     point = parse_point(assignments)
     system = ap.coordinates(list(point))

@@ -16,10 +16,10 @@ from apolar.algebras.operators import SUPERSCRIPTS, Operator
 from apolar.cli.output import json_option, number, print_json, rows, show
 from apolar.cli.points import at_option, parse_point
 from apolar.errors import ExpressionError
+from apolar.expression import Expression, parse, parse_operators
 
 if TYPE_CHECKING:
     from apolar.cli.derivatives import Results
-    from apolar.expression import Expression
 
 MAX_DERIVATIVES = 1000
 MAX_ORDER = 60
@@ -64,7 +64,6 @@ def derive(
     apolar derive "x*y, x + z" --at x=1,y=2,z=3
     """
     from apolar.cli.derivatives import evaluate
-    from apolar.expression import parse, parse_operators
 
     expression = parse(formula)
     point = _complete(parse_point(assignments), expression)

@@ -8,6 +8,7 @@ import click
 
 import apolar as ap
 from apolar.cli.output import json_option, print_json, rows, show
+from apolar.expression import parse_operators
 
 
 @click.command(short_help="Show what one pass carries.")
@@ -22,8 +23,6 @@ def plan(operators: tuple[str, ...], coordinates: str | None, as_json: bool) -> 
     apolar plan dt dx "dx^3"
     apolar plan laplacian --coordinates "x y z"
     """
-    from apolar.expression import parse_operators
-
     parsed = parse_operators(operators, coordinates)
     algebra = ap.algebra(*parsed)
     names = parsed[0].coordinates.names

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import click
 
 from apolar.errors import ExpressionError
+from apolar.expression import parse_number
 
 at_option = click.option(
     "--at",
@@ -28,8 +29,6 @@ def parse_point(assignments: Iterable[str]) -> dict[str, float]:
     >>> parse_point(["x=1,y=max(1, 2)", "z=-0.5"])
     {'x': 1.0, 'y': 2.0, 'z': -0.5}
     """
-    from apolar.expression import parse_number
-
     point: dict[str, float] = {}
     for assignment in assignments:
         for part in re.split(r",(?=[^,=]*=)", assignment):
