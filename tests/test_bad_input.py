@@ -248,10 +248,12 @@ BUILT_IN: dict[type[ApolarError], type[Exception]] = {
     errors.SettingError: ValueError,
     errors.CaptureError: RuntimeError,
     errors.LanguageError: ValueError,
+    errors.MissingExtra: ImportError,
     errors.RowCouplingError: RuntimeError,
     errors.RuleError: ValueError,
     errors.UnsupportedOperator: NotImplementedError,
     errors.SingularPoint: ArithmeticError,
+    errors.TorchVersionError: ImportError,
     errors.ExpressionError: ValueError,
     errors.VerificationError: AssertionError,
 }

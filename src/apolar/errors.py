@@ -75,3 +75,7 @@ class LanguageError(ApolarError, ValueError):
 
 class TorchVersionError(ApolarError, ImportError):
     """The installed version of PyTorch lacks something that apolar relies on."""
+
+
+class MissingExtra(ApolarError, ImportError):
+    """A package is not installed that only some of the tools need."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import importlib
 import json
 import math
 
@@ -14,8 +13,6 @@ from click.testing import CliRunner
 
 from apolar.cli import main, questions
 from apolar.cli.questions import QUESTIONS, Answer
-
-DEMO = importlib.import_module("apolar.cli.demo")  # the attribute of the package is the command
 
 
 @pytest.fixture
@@ -37,7 +34,7 @@ def test_there_are_nine_questions():
 
 @pytest.fixture
 def two_questions(monkeypatch):
-    monkeypatch.setattr(DEMO, "QUESTIONS", QUESTIONS[:2])
+    monkeypatch.setattr(questions, "QUESTIONS", QUESTIONS[:2])
 
 
 @pytest.mark.usefixtures("two_questions")
@@ -59,7 +56,7 @@ def test_as_json():
 
 def test_a_wrong_answer_is_an_error(monkeypatch):
     wrong = dataclasses.replace(QUESTIONS[0], answers=lambda: iter([_answer(16.001)]))
-    monkeypatch.setattr(DEMO, "QUESTIONS", [wrong])
+    monkeypatch.setattr(questions, "QUESTIONS", [wrong])
     result = CliRunner().invoke(main, ["demo"])
     assert result.exit_code == 1
     assert "✗ off by 6.2e-05" in result.output

@@ -8,17 +8,18 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-import torch
 
 import apolar as ap
 from apolar.cli.output import json_option, print_json, show
 from apolar.cli.points import at_option, parse_point
 from apolar.errors import FunctionError
 from apolar.expression import parse_operators
-from apolar.verification.check import Comparison
+
+if TYPE_CHECKING:
+    from apolar.verification.check import Comparison
 
 
 @click.command(short_help="Compare derivatives with independent methods.")
@@ -40,6 +41,8 @@ def check(
     \b
     apolar check model.py:energy --at x=1,y=2 --operator "dx^2 + dy^2"
     """
+    import torch
+
     point = parse_point(assignments)
     system = ap.coordinates(list(point))
     first = list(system)

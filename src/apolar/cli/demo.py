@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 import click
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
-from torch import Tensor
 
 from apolar.cli.output import json_option, number, print_json, show
-from apolar.cli.questions import QUESTIONS, Answer, Question
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from apolar.cli.questions import Answer, Question
 
 DIGITS = 6
 PER_LINE = 5
@@ -29,6 +33,8 @@ def demo(context: click.Context, as_json: bool) -> None:
     apolar demo
     apolar demo --json
     """
+    from apolar.cli.questions import QUESTIONS
+
     start = time.perf_counter()
     answers: list[Answer] = []
     data: list[dict[str, object]] = []

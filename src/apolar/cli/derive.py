@@ -6,12 +6,10 @@ import itertools
 import math
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
 
 import click
-import sympy
-import torch
 
 import apolar as ap
 from apolar.algebras.operators import SUPERSCRIPTS, Operator
@@ -20,11 +18,11 @@ from apolar.cli.points import at_option, parse_point
 from apolar.errors import ExpressionError
 from apolar.expression import Expression, parse, parse_operators
 
+if TYPE_CHECKING:
+    from apolar.cli.derivatives import Results
+
 MAX_DERIVATIVES = 1000
 MAX_ORDER = 60
-MAX_SYMBOLIC_ORDER = 8
-MAX_SYMBOLIC_SIZE = 400
-MAX_SYMBOLIC_CHARACTERS = 100
 
 
 class FormulaCommand(click.Command):
@@ -65,6 +63,8 @@ def derive(
     apolar derive "sin(x)*exp(y)" --at x=pi/2,y=0 --operator "dx*dy" --operator "dx^2 + dy^2"
     apolar derive "x*y, x + z" --at x=1,y=2,z=3
     """
+    from apolar.cli.derivatives import evaluate
+
     expression = parse(formula)
     point = _complete(parse_point(assignments), expression)
     names = _known([name for text in wrt for name in text.replace(",", " ").split()], expression.variables)
@@ -81,83 +81,11 @@ def derive(
         raise ExpressionError(f"these are {count} derivatives; use --wrt, --operator or a smaller --order")
     partials = [p for n in sorted(orders) for p in _partials(symbols, n)]
 
-    results = _evaluate(expression, point, getattr(torch, dtype), [system.one, *partials, *asked])
+    results = evaluate(expression, point, dtype, [system.one, *partials, *asked])
     if as_json:
         print_json(_as_data(results, symbols, orders))
     else:
         _print(results, symbols, orders, digits=12 if dtype == "float64" else 6)
-
-
-# ----------------------------------------------------------------------------------------------------------- evaluation
-
-
-@dataclass(frozen=True)
-class _Results:
-    """The components of ``operator`` applied to the expression, by operator."""
-
-    expression: Expression
-    point: dict[str, float]
-    values: dict[Operator, list[float]]
-    formulas: dict[Operator, list[str | None]]
-
-
-def _evaluate(
-    expression: Expression, point: dict[str, float], dtype: torch.dtype, operators: Sequence[Operator]
-) -> _Results:
-    wanted = list(dict.fromkeys(operators))
-    at = tuple(torch.tensor(point[name], dtype=dtype) for name in expression.variables)
-    tensors = ap.evaluate(expression, at, *wanted)
-    if len(wanted) == 1:
-        tensors = (tensors,)
-    values = {p: t.reshape(-1).tolist() for p, t in zip(wanted, tensors, strict=True)}
-    return _Results(expression, point, values, _symbolic(expression, wanted))
-
-
-def _partials(symbols: Sequence[Operator], order: int) -> Iterator[Operator]:
-    """All partial derivatives of one order, each once."""
-    for factors in itertools.combinations_with_replacement(symbols, order):
-        yield math.prod(factors[1:], start=factors[0])
-
-
-def _symbolic(expression: Expression, operators: Sequence[Operator]) -> dict[Operator, list[str | None]]:
-    """SymPy's formula of every result, where there is one that is short enough to read."""
-    symbolic = expression.symbolic()
-    components = list(symbolic) if expression.is_vector else [symbolic]
-    variables = [sympy.Symbol(name, real=True) for name in expression.variables]
-    known: dict[tuple[int, ...], list[sympy.Expr | None]] = {(0,) * len(variables): components}
-
-    def partial(monomial: tuple[int, ...]) -> list[sympy.Expr | None]:
-        """From the derivative of one order less."""
-        if monomial not in known:
-            j = next(j for j, power in enumerate(monomial) if power)
-            before = partial((*monomial[:j], monomial[j] - 1, *monomial[j + 1 :]))
-            known[monomial] = [None if f is None else _small(sympy.diff(f, variables[j])) for f in before]
-        return known[monomial]
-
-    def combination(operator: Operator) -> list[str | None]:
-        if operator.order > MAX_SYMBOLIC_ORDER:
-            return [None] * len(components)
-        terms = [(sympy.Rational(c.numerator, c.denominator), partial(m)) for m, c in operator.terms.items()]
-        return [
-            None if any(f[i] is None for _, f in terms) else _text(sympy.Add(*(c * f[i] for c, f in terms)))
-            for i in range(len(components))
-        ]
-
-    return {operator: combination(operator) for operator in operators}
-
-
-def _small(formula: sympy.Expr) -> sympy.Expr | None:
-    return formula if formula.count_ops() <= MAX_SYMBOLIC_SIZE else None
-
-
-def _text(formula: sympy.Expr) -> str | None:
-    if formula.has(sympy.DiracDelta, sympy.Derivative, sympy.Subs):
-        return None
-    try:
-        text = str(formula)
-    except ValueError:  # an integer with thousands of digits
-        return None
-    return text if len(text) <= MAX_SYMBOLIC_CHARACTERS else None
 
 
 # ---------------------------------------------------------------------------------------------------------------- input
@@ -182,10 +110,16 @@ def _known(names: list[str], variables: tuple[str, ...]) -> list[str]:
     return list(dict.fromkeys(names))
 
 
+def _partials(symbols: Sequence[Operator], order: int) -> Iterator[Operator]:
+    """All partial derivatives of one order, each once."""
+    for factors in itertools.combinations_with_replacement(symbols, order):
+        yield math.prod(factors[1:], start=factors[0])
+
+
 # --------------------------------------------------------------------------------------------------------------- output
 
 
-def _print(results: _Results, symbols: Sequence[Operator], orders: set[int], digits: int) -> None:
+def _print(results: Results, symbols: Sequence[Operator], orders: set[int], digits: int) -> None:
     expression = results.expression
     point = ", ".join(f"{name} = {number(value)}" for name, value in results.point.items())
     show(f"f({', '.join(expression.variables)}) = {expression.text}", style="bold")
@@ -231,7 +165,7 @@ def _superscript(n: int) -> str:
     return str(n).translate(SUPERSCRIPTS)
 
 
-def _matrices(results: _Results, symbols: Sequence[Operator], orders: set[int]) -> dict[str, list[list[float]]]:
+def _matrices(results: Results, symbols: Sequence[Operator], orders: set[int]) -> dict[str, list[list[float]]]:
     """The gradient, Jacobian and Hessians among the results, as matrices."""
     vector, matrices = results.expression.is_vector, {}
     if 1 in orders and vector:
@@ -244,7 +178,7 @@ def _matrices(results: _Results, symbols: Sequence[Operator], orders: set[int]) 
     return matrices
 
 
-def _as_data(results: _Results, symbols: Sequence[Operator], orders: set[int]) -> dict[str, object]:
+def _as_data(results: Results, symbols: Sequence[Operator], orders: set[int]) -> dict[str, object]:
     expression = results.expression
     one = symbols[0].coordinates.one
 

@@ -9,7 +9,6 @@ from typing import cast
 import click
 
 from apolar.cli.output import json_option
-from apolar.diagnosis.script import run
 from apolar.text.languages import LANGUAGES, Language
 
 
@@ -32,6 +31,8 @@ def diagnose(context: click.Context, script: str, arguments: tuple[str, ...], as
     apolar diagnose train.py --epochs 3
     apolar diagnose --lang zh train.py
     """
+    from apolar.diagnosis.script import run
+
     with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
         diagnosis, status = run(script, arguments, cast(Language, lang))
     click.echo(diagnosis.to_json() if as_json else diagnosis.text())

@@ -5,14 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-import torch
 
 import apolar as ap
 from apolar.cli.check import load
 from apolar.cli.derive import FormulaCommand
 from apolar.cli.output import json_option, show
 from apolar.cli.points import at_option, parse_point
-from apolar.explanation.text import renderables
 from apolar.text.languages import LANGUAGES, Language
 
 MAX_ORDER = 6
@@ -49,6 +47,10 @@ def explain(
     apolar explain "x*exp(y)" --at x=1,y=2 --html steps.html
     apolar explain "sin(x)/x" --at x=1 --lang zh
     """
+    import torch
+
+    from apolar.explanation.text import renderables
+
     point = parse_point(assignments)
     if ".py:" in function:
         loaded = load(function)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
-from torch.utils.flop_counter import flop_registry
 
 from apolar.engine.torch_private import TorchDispatchMode, tree_leaves
 
@@ -41,12 +40,15 @@ class Counter(TorchDispatchMode):
     """Counts what torch computes inside."""
 
     def __init__(self) -> None:
+        from torch.utils.flop_counter import flop_registry  # imports Triton
+
         super().__init__()
+        self.registry = flop_registry
         self.flops = self.written = self.largest = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         out = func(*args, **(kwargs or {}))
-        flops = flop_registry.get(func.overloadpacket)
+        flops = self.registry.get(func.overloadpacket)
         if flops is not None:
             self.flops += flops(*args, **(kwargs or {}), out_val=out)
         if not func.is_view:

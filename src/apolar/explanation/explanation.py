@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
+from apolar.errors import MissingExtra
 from apolar.explanation.notation import Formula
 from apolar.text.languages import Language
 
@@ -201,7 +202,11 @@ class Explanation:
         return plain_text(self, lang or self.lang)
 
     def to_html(self, path: str | Path | None = None, lang: Language | None = None) -> str:
-        """The steps as one page that needs nothing else; written to a file if a path is given."""
+        """The steps as one page that needs nothing else; written to a file if a path is given.
+
+        Raises:
+            MissingExtra: ``apolar[explain]`` is not installed.
+        """
         from apolar.explanation.html import page
 
         return _saved(page(self, lang or self.lang), path)
@@ -232,10 +237,14 @@ class Explanation:
 
         yield from renderables(self, self.lang)
 
-    def _repr_html_(self) -> str:
-        from apolar.explanation.html import fragment
+    def _repr_html_(self) -> str | None:
+        """A page for notebooks; where packages for it are missing, None, so that they show the text."""
+        try:
+            from apolar.explanation.html import fragment
 
-        return fragment(self, self.lang)
+            return fragment(self, self.lang)
+        except MissingExtra:
+            return None
 
 
 def _saved(text: str, path: str | Path | None) -> str:

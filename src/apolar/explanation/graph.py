@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from html import escape
 from itertools import accumulate
 
-import igraph
 from rich.cells import cell_len
 from torch import Tensor
 
 from apolar.explanation.explanation import Derivation, Edge
 from apolar.explanation.notation import Formula, array
+from apolar.extras import extra
 
 CHARACTER, LINE, PADDING = 7.4, 18, 12
 """The width and height of text and the space around it, in pixels."""
@@ -88,6 +88,8 @@ def svg(derivation: Derivation, title: str) -> str:
 
 def _layout(nodes: Sequence[Box], edges: Sequence[Edge]) -> tuple[list[Point], list[list[Point]]]:
     """The centres of the nodes, and for each edge the points that it passes."""
+    with extra("explain", "Explanation.to_html"):
+        import igraph
     position = {box.name: k for k, box in enumerate(nodes)}
     pairs = [(position[edge.source], position[edge.target]) for edge in edges]
     layers = _layers(len(nodes), pairs)

@@ -7,12 +7,14 @@ from html import escape
 from pathlib import Path
 from string import Template
 
-from latex2mathml.converter import convert
-
 from apolar.explanation.document import Block, Drawing, Equation, Equations, Heading, Sentence, blocks
 from apolar.explanation.explanation import Explanation
 from apolar.explanation.graph import svg
+from apolar.extras import extra
 from apolar.text.languages import TAGS, Language
+
+with extra("explain", "Explanation.to_html"):
+    from latex2mathml.converter import convert
 
 FOLDER = Path(__file__).parent
 STYLE = (FOLDER / "page.css").read_text(encoding="utf-8")

@@ -6,16 +6,16 @@ import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any
-
-import sympy
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from apolar.errors import ExpressionError
 from apolar.expression.functions import CONSTANTS, FUNCTIONS, SPELLINGS, TABLE, apply
 from apolar.expression.reader import Reader, guess, split_names
 from apolar.expression.source import Source
+
+if TYPE_CHECKING:
+    import sympy
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,8 @@ def _with_tensors(tree: Tree, values: dict[str, Tensor]) -> Any:
 
 def _with_sympy(tree: Tree) -> sympy.Expr:
     """What the tree means for SymPy, with real symbols and exact numbers."""
+    import sympy
+
     if isinstance(tree, Number):
         return sympy.Rational(tree.value.numerator, tree.value.denominator)
     if isinstance(tree, Name):
@@ -99,6 +101,9 @@ class Expression:
     is_vector: bool = field(repr=False)
 
     def __call__(self, *arguments: Tensor, **named: Tensor) -> Tensor:
+        import torch
+        from torch import Tensor
+
         values = self._bind(arguments, named)
         results = [_with_tensors(tree, values) for tree in self.components]
         like = next((r for r in results if isinstance(r, Tensor)), next(iter(values.values()), torch.zeros(())))
@@ -119,6 +124,8 @@ class Expression:
         >>> parse("x^2 + y/2").symbolic()
         x**2 + y/2
         """
+        import sympy
+
         formulas = [_with_sympy(tree) for tree in self.components]
         return sympy.Matrix(formulas) if self.is_vector else formulas[0]
 

@@ -8,11 +8,26 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import reduce
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-import sympy
-import torch
-from torch import Tensor
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Library:
+    """Functions of a library, which is imported when one of them is called: a text is read without it."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, function: str) -> Callable[..., Any]:
+        if function.startswith("_"):
+            raise AttributeError(function)
+        return lambda *arguments: getattr(import_module(self._name), function)(*arguments)
+
+
+torch, nn, sympy = Library("torch"), Library("torch.nn.functional"), Library("sympy")
 
 
 @dataclass(frozen=True)
@@ -50,8 +65,8 @@ OPERATIONS = {
 }
 
 CONSTANTS = {
-    "pi": Function(lambda: math.pi, lambda: sympy.pi, (0, 0)),
-    "e": Function(lambda: math.e, lambda: sympy.E, (0, 0)),
+    "pi": Function(lambda: math.pi, lambda: sympy.acos(-1), (0, 0)),
+    "e": Function(lambda: math.e, lambda: sympy.exp(1), (0, 0)),
 }
 
 FUNCTIONS = {
@@ -86,10 +101,10 @@ FUNCTIONS = {
     "lgamma": Function(torch.lgamma, _of_floating_point(sympy.loggamma)),
     "digamma": Function(torch.digamma, _of_floating_point(sympy.digamma)),
     "sigmoid": Function(torch.sigmoid, lambda x: 1 / (1 + sympy.exp(-x))),
-    "softplus": Function(torch.nn.functional.softplus, lambda x: sympy.log(1 + sympy.exp(x))),
+    "softplus": Function(nn.softplus, lambda x: sympy.log(1 + sympy.exp(x))),
     "relu": Function(torch.relu, lambda x: sympy.Max(0, x)),
-    "gelu": Function(torch.nn.functional.gelu, lambda x: x * (1 + sympy.erf(x / sympy.sqrt(2))) / 2),
-    "silu": Function(torch.nn.functional.silu, lambda x: x / (1 + sympy.exp(-x))),
+    "gelu": Function(nn.gelu, lambda x: x * (1 + sympy.erf(x / sympy.sqrt(2))) / 2),
+    "silu": Function(nn.silu, lambda x: x / (1 + sympy.exp(-x))),
 }
 
 SPELLINGS = {
@@ -104,11 +119,11 @@ def apply(name: str, arguments: list[Any]) -> Any:
     """A function of the table applied to tensors and Python numbers; a number where all arguments are numbers."""
     function = TABLE[name].torch
     if name in FUNCTIONS and name != "pow":
+        from torch import Tensor, float64, tensor, zeros
+
         tensors = [a for a in arguments if isinstance(a, Tensor)]
-        like = tensors[0] if tensors else torch.zeros((), dtype=torch.float64)
-        arguments = [
-            a if isinstance(a, Tensor) else torch.tensor(a, dtype=like.dtype, device=like.device) for a in arguments
-        ]
+        like = tensors[0] if tensors else zeros((), dtype=float64)
+        arguments = [a if isinstance(a, Tensor) else tensor(a, dtype=like.dtype, device=like.device) for a in arguments]
         result = function(*arguments)
         return result if tensors else result.item()
     return function(*arguments)
