@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from operator import is_
 from typing import Any, Generic, TypeVar
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from apolar.engine.reads import VALUES, WRITTEN, Reads, picker
 
@@ -42,7 +42,7 @@ class Guard:
         items, places = reads.items, reads.places
         self.opaque, self.ignored = tuple(reads.opaque.values()), ignored
         self._steps, self._marks = reads.steps, reads.marks()
-        self._objects = [weakref.ref(items[k]) for k in places["objects"] if type(items[k]).__weakrefoffset__]
+        self._modules = [weakref.ref(items[k]) for k in places["modules"]]
 
         empty, values = places["empty"], places["values"]
         first = dict.fromkeys((*empty, *values))
@@ -91,12 +91,12 @@ class Guard:
 
     @property
     def alive(self) -> bool:
-        """Whether all objects that were read still exist."""
-        return all(reference() is not None for reference in (*self._objects, *self._references))
+        """Whether all tensors and modules that were read still exist."""
+        return all(reference() is not None for reference in (*self._modules, *self._references))
 
-    def objects(self) -> Iterator[Any]:
-        """The objects that were read: modules and others with attributes."""
-        return (x for reference in self._objects if (x := reference()) is not None)
+    def modules(self) -> Iterator[nn.Module]:
+        """Those that were read."""
+        return (x for reference in self._modules if (x := reference()) is not None)
 
 
 class Memory(Generic[T]):

@@ -20,7 +20,7 @@ import re
 import types
 import weakref
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence, Sized
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from operator import attrgetter, itemgetter, methodcaller
 from typing import Any
@@ -55,6 +55,8 @@ FIXED: tuple[type, ...] = (
 
 ENTRIES: tuple[type, ...] = (list, tuple, set, frozenset, collections.deque)
 """Compared entry by entry, as dictionaries are."""
+
+CONTAINERS = (dict, types.MappingProxyType, *ENTRIES)
 
 PARTS: dict[type, tuple[str, ...]] = {
     types.FunctionType: ("__code__", "__closure__", "__defaults__", "__kwdefaults__", "__dict__", "__globals__"),
@@ -184,17 +186,14 @@ class Reads:
     def marks(self) -> collections.Counter[tuple[str, Any]]:
         """What tells whether an item has changed, beside its path."""
         groups = {k: group for group in ("values", "written", "weak", "fixed") for k in self.places[group]}
-        marks: dict[str, Callable[[Any], Any]] = {
-            "values": repr,
-            "written": lambda x: WRITTEN[type(x)](x),
-            "weak": id,
-            "fixed": id,
-        }
-        return collections.Counter(
-            (path, (type(x), marks[groups[k]](x) if k in groups else len(x) if isinstance(x, Sized) else 0))
-            for k, (x, path) in enumerate(zip(self.items, self.paths))
-            if path is not None
-        )
+
+        def mark(k: int, x: Any) -> Any:
+            if k not in groups:
+                return len(x) if isinstance(x, CONTAINERS) else None  # type: ignore[arg-type]
+            return repr(x) if groups[k] == "values" else WRITTEN[type(x)](x) if groups[k] == "written" else id(x)
+
+        read = ((k, x, path) for k, (x, path) in enumerate(zip(self.items, self.paths)) if path is not None)
+        return collections.Counter((path, (type(x).__qualname__, mark(k, x))) for k, x, path in read)
 
     # -------------------------------------------------------------------------------------------------- one item
 
@@ -245,7 +244,7 @@ class Reads:
     def _object(self, k: int, x: Any, users: bool) -> list[Any]:
         """A container, or an object with attributes."""
         ways: list[Any] = []
-        container = isinstance(x, (dict, types.MappingProxyType, *ENTRIES))
+        container = isinstance(x, CONTAINERS)
         if container and len(x) > LARGE:
             return self._unknown(k, "which is large")
         if container and not len(x) and not users:
@@ -255,9 +254,12 @@ class Reads:
         elif container:
             ways += [Reads._mapping] if all(isinstance(key, VALUES) for key in x) else [Reads._entries, Reads._values]
         if isinstance(x, nn.Module):
+            self.places["modules"].append(k)
             ways.append(Reads._called)
         if users or not container:
             slots = _slots(x)
+            if not container and _compiled(type(x), len(slots)):
+                return self._unknown(k, f"{type(x).__module__}.{type(x).__qualname__}")
             ways += [slots] if slots else []
             ways += [Reads._attributes] if isinstance(getattr(x, "__dict__", None), dict) else []
         return ways or self._unknown(k, f"{type(x).__module__}.{type(x).__qualname__}")
@@ -428,9 +430,8 @@ class Reads:
 
         paths = []
         for k, names in zip(places, keys):
-            own = _own_names(type(self.items[k]))
+            own = _own_names(type(self.items[k]))  # type: ignore[arg-type]
             paths += [f"{self.paths[k]}.{name}" if name in own or name in self.names else None for name in names]
-        self.places["objects"] += places
         self._step(step, chain.from_iterable(map(values, found)), paths)
 
     def _methods(self, places: list[int]) -> None:
@@ -503,9 +504,15 @@ def _filled(cell: types.CellType) -> bool:
 
 
 def _slots(x: Any) -> tuple[str, ...]:
-    """Those that are set."""
-    found = [n for cls in type(x).__mro__ for n, d in vars(cls).items() if isinstance(d, types.MemberDescriptorType)]
-    return tuple(n for n in found if hasattr(x, n))
+    """Those of Python classes that are set."""
+    own = [vars(cls).items() for cls in type(x).__mro__ if "__slots__" in vars(cls)]
+    found = [name for items in own for name, d in items if isinstance(d, types.MemberDescriptorType)]
+    return tuple(name for name in found if hasattr(x, name))
+
+
+def _compiled(cls: type, slots: int) -> bool:
+    """Whether objects have a state of their own that only C sees: more than slots, a dictionary and weak references."""
+    return cls.__basicsize__ - object.__basicsize__ > (slots + 2) * tuple.__itemsize__
 
 
 def _implicit(name: str, x: Any) -> bool:
