@@ -6,7 +6,6 @@ import copy
 import functools
 import gc
 import io
-import math
 import re
 import types
 import weakref

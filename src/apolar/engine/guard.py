@@ -9,6 +9,8 @@ what is in them. Tensors that are written to in place stay the same. A guard kee
 
 from __future__ import annotations
 
+import operator
+import types
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from operator import is_
@@ -16,9 +18,13 @@ from typing import Any, Generic, TypeVar
 
 from torch import Tensor, nn
 
-from apolar.engine.reads import VALUES, WRITTEN, Reads, picker
+from apolar.engine.reads import WRITTEN, Reads, picker
 
 T = TypeVar("T")
+
+call: Callable[[Any], Any] = getattr(
+    operator, "call", weakref.ref.__call__
+)  # the former is faster, from Python 3.11 on
 
 
 class Guard:
@@ -77,7 +83,7 @@ class Guard:
             list(map(type, typed)) == self._types  # first, since the equality of other types may do anything
             and not any(typed[self._empty])
             and typed[self._values] == self._known_values
-            and all(map(is_, self._weak(seen), map(weakref.ref.__call__, self._references)))
+            and all(map(is_, self._weak(seen), map(call, self._references)))
             and all(map(is_, self._fixed(seen), self._known_fixed))
             and all(map(is_, self._same(seen), self._earlier(seen)))
             and all([list(map(written, pick(seen))) == known for written, pick, known in self._written])
@@ -128,6 +134,6 @@ class Memory(Generic[T]):
 
 def likeness(x: Any) -> Any:
     """A key that is the same for functions made anew of the same code; a guard tells them apart."""
-    if isinstance(x, VALUES) or type(x) in WRITTEN:
-        return type(x), x if isinstance(x, VALUES) else WRITTEN[type(x)](x)
-    return getattr(x, "__code__", None) or id(x)
+    if isinstance(x, (types.FunctionType, types.MethodType)):
+        return getattr(x, "__code__", None)
+    return id(x) if isinstance(x, nn.Module) else (type(x), x) if isinstance(x, (int, float, str)) else type(x)

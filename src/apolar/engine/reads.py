@@ -104,8 +104,8 @@ UNREAD = {
 }
 """Methods of the language that no computation calls."""
 
-STORED = {name for name in vars(nn.Module()) if "state_dict" in name or name == "_non_persistent_buffers_set"}
-"""Attributes of modules that only loading and saving read."""
+ASIDE = re.compile("state_dict|non_persistent|_with_kwargs$|_always_called$")
+"""Attributes of modules that only loading and saving read, or that only say how a hook is called."""
 
 GLOBAL_HOOKS = [x for name, x in vars(torch_modules).items() if name.startswith("_global_") and isinstance(x, dict)]
 """What torch calls with every module."""
@@ -243,6 +243,7 @@ class Reads:
 
     def _object(self, k: int, x: Any, users: bool) -> list[Any]:
         """A container, or an object with attributes."""
+        kind = type(x)
         ways: list[Any] = []
         container = isinstance(x, CONTAINERS)
         if container and len(x) > LARGE:
@@ -255,14 +256,14 @@ class Reads:
             ways += [Reads._mapping] if all(isinstance(key, VALUES) for key in x) else [Reads._entries, Reads._values]
         if isinstance(x, nn.Module):
             self.places["modules"].append(k)
-            ways.append(Reads._called)
+            ways += [Reads._called] if all(hasattr(kind, name) for name in CALLED) else []
         if users or not container:
             slots = _slots(x)
-            if not container and _compiled(type(x), len(slots)):
-                return self._unknown(k, f"{type(x).__module__}.{type(x).__qualname__}")
+            if not container and _compiled(kind, len(slots)):
+                return self._unknown(k, f"{kind.__module__}.{kind.__qualname__}")
             ways += [slots] if slots else []
             ways += [Reads._attributes] if isinstance(getattr(x, "__dict__", None), dict) else []
-        return ways or self._unknown(k, f"{type(x).__module__}.{type(x).__qualname__}")
+        return ways or self._unknown(k, f"{kind.__module__}.{kind.__qualname__}")
 
     def _function(self, k: int, f: types.FunctionType) -> list[Any]:
         if library_file(f.__code__.co_filename):
@@ -525,7 +526,9 @@ def _implicit(name: str, x: Any) -> bool:
 def _own_names(cls: type) -> frozenset[str]:
     """Attributes that the code of libraries reads from objects of a class."""
     found = frozenset().union(*(names_of_class(c) for c in cls.__mro__ if library_name(c.__module__)))
-    return (found | vars(nn.Module()).keys()) - STORED if issubclass(cls, nn.Module) else found
+    if not issubclass(cls, nn.Module):
+        return found
+    return frozenset(name for name in found | vars(nn.Module()).keys() if not ASIDE.search(name))
 
 
 def _name(root: Any) -> str:

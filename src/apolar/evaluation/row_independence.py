@@ -15,7 +15,7 @@ from apolar.engine.guard import Guard, Memory, likeness
 from apolar.engine.jet import watched
 from apolar.errors import RowCouplingError
 
-_independent: Memory[Verdict] = Memory()
+_independent: Memory[Verdict] = Memory(most=8)
 """Functions seen to treat rows independently, by the shape of the batch."""
 
 PATIENCE = 64
@@ -49,7 +49,32 @@ class Verdict:
 
 
 def check_rows(f: Callable[..., Any], points: Sequence[Tensor], output: Any, batch: tuple[int, ...]) -> None:
-    """Refuse a function whose rows depend on each other: by the shape of its result, and by a trial once per function."""
+    """Refuse a function whose rows depend on each other: by the shape of its result, and by a trial.
+
+    The verdict is remembered for as long as what f reads stays the same.
+    """
+    if not _to_be_tried(points, output, batch):
+        return
+    key = (batch, points[0].ndim, likeness(f))
+    verdict = _independent.find(key, f)
+    if verdict is not None and not verdict.due():
+        return
+    guard = Guard(f) if verdict is None else None
+    _try(f, points, batch)
+    if guard is not None:
+        if not guard.holds(f):  # f itself changes what it reads
+            guard = Guard(f, ignored=frozenset(guard.differences(f)))
+        _independent.remember(key, guard, Verdict(left=1 if guard.opaque else None))
+
+
+def check_rows_once(f: Callable[..., Any], points: Sequence[Tensor], output: Any, batch: tuple[int, ...]) -> None:
+    """The same for a function that is not called again."""
+    if _to_be_tried(points, output, batch):
+        _try(f, points, batch)
+
+
+def _to_be_tried(points: Sequence[Tensor], output: Any, batch: tuple[int, ...]) -> bool:
+    """Check the shape; whether there are several rows of which the values can be seen."""
     for leaf in (output,) if isinstance(output, Tensor) else tree_leaves(output):
         if tuple(leaf.shape[: len(batch)]) != batch:
             raise RowCouplingError(
@@ -57,23 +82,16 @@ def check_rows(f: Callable[..., Any], points: Sequence[Tensor], output: Any, bat
                 f"{tuple(leaf.shape)}. If f sums over its points, use ap.grad, ap.jacobian or ap.hessian; if it takes a single "
                 "point, evaluate at one point and batch that: torch.func.vmap(lambda x: ap.evaluate(f, x, ...))(X)."
             )
-    if not watched(*points) or all(n < 2 for n in batch):
-        return
-    key = (batch, points[0].ndim, likeness(f))
-    verdict = _independent.find(key, f)
-    if verdict is not None and not verdict.due():
-        return
-    guard = Guard(f) if verdict is None else None
+    return watched(*points) and any(n >= 2 for n in batch)
+
+
+def _try(f: Callable[..., Any], points: Sequence[Tensor], batch: tuple[int, ...]) -> None:
     if _rows_depend(f, points, batch):
         raise RowCouplingError(
             "f mixes rows: the result of a point changes when other points change, so its derivative with respect to its own "
             "coordinates is not defined. Batch normalisation in training mode does so (call .eval()), and so do means or "
             "sums over the first axis. For functions of all points together use ap.grad, ap.jacobian or ap.hessian."
         )
-    if guard is not None:
-        if not guard.holds(f):  # f changes what it reads: it has no verdict of its own for each state
-            guard = Guard(f, ignored=frozenset(guard.differences(f)))
-        _independent.remember(key, guard, Verdict(left=1 if guard.opaque else None))
 
 
 def _rows_depend(f: Callable[..., Any], points: Sequence[Tensor], batch: tuple[int, ...]) -> bool:
