@@ -6,12 +6,14 @@ import copy
 import functools
 import gc
 import io
+import random
 import re
 import types
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from operator import attrgetter
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -439,6 +441,11 @@ def test_code_that_reads_by_other_names() -> None:
     assert Guard(lambda x: globals()["k"]).opaque
     assert "`tables`" in Guard(lambda x: getattr(tables, x)).opaque[0]
     assert not Guard(lambda x: tables.__name__).opaque
+
+    assert "`random`" in Guard(lambda x: random.random() * x).opaque[0]
+    assert "`np`" in Guard(lambda x: np.random.rand() * x).opaque[0]
+    assert "`perf_counter`" in Guard(lambda x: perf_counter() * x).opaque[0]
+    assert not Guard(lambda x: np.float64(2.0) * x).opaque
 
     def late(x: Any) -> Any:
         from tests import lifted

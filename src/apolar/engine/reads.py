@@ -83,6 +83,9 @@ DYNAMIC = {"getattr", "hasattr", "vars", "dir", "__dict__", "attrgetter", "metho
 HIDDEN = {"globals", "eval", "exec", "__import__", "open", "input"}
 """Builtins that may read anything."""
 
+CHANGING = {"time", "random", "secrets", "numpy.random"}
+"""Modules of libraries whose functions return something else at each call."""
+
 CALLED = ("forward", "__call__")
 """What makes a module do something else when it is patched on a class."""
 
@@ -233,6 +236,8 @@ class Reads:
         if kind is types.BuiltinMethodType and not isinstance(x.__self__, (types.ModuleType, type, type(None))):
             return [PARTS[kind]]
         if isinstance(x, FIXED):
+            if getattr(x, "__module__", None) in CHANGING:
+                return self._unknown(k, "whose results change")
             return self._put("fixed", k)
         if kind in PARTS:
             empty = kind is types.CellType and not _filled(x)
@@ -286,7 +291,8 @@ class Reads:
 
     def _python_module(self, k: int, module: types.ModuleType, role: str) -> list[Any]:
         if library_name(module.__name__):
-            return self._put("fixed", k)
+            read = {module.__name__, *(f"{module.__name__}.{name}" for name in self.names.attributes)}
+            return self._put("fixed", k) if CHANGING.isdisjoint(read) else self._unknown(k, "whose results change")
         if self.names.everything and role != "by name":
             return self._unknown(k, "a module of which any attribute may be read")
         self.places["weak"].append(k)
