@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import gc
+import io
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -218,6 +220,223 @@ def test_functions_made_anew() -> None:
         found = step(lambda p, scale=scale: scale * net(p), X)
         assert close(found, scale * ap.evaluate(net, X, dx**2))
     assert step.captures == 2
+
+
+# ------------------------------------------------------------------------------------------------------ what becomes stale
+
+A, FACTOR, NETS, SCALES = torch.tensor(5.0, dtype=torch.float64), 2.0, {"u": network()}, [1.0]
+
+
+def helper(x: Tensor, power: int = 2) -> Tensor:
+    return FACTOR * x**power
+
+
+class Shifted(nn.Module):
+    """A network with a tensor that is neither a parameter nor a buffer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net, self.shift = network(), torch.tensor(1.0, dtype=torch.float64)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.net(x + self.shift).sin()
+
+
+def by_parts(cell: list[Any]) -> Callable[[Tensor], Tensor]:
+    scale = 1.0
+
+    def inner(x: Tensor) -> Tensor:
+        return scale * x.sin()
+
+    def change() -> None:
+        nonlocal scale
+        scale = 3.0
+
+    cell.append(change)
+    return lambda p: inner(p)
+
+
+CELL: list[Any] = []
+STALE: dict[str, tuple[Callable[[], Any], Callable[[Any, pytest.MonkeyPatch], Any]]] = {
+    "a global tensor": (
+        lambda: lambda p: A * p**2,
+        lambda f, patch: patch.setitem(globals(), "A", torch.tensor(7.0, dtype=torch.float64)),
+    ),
+    "an attribute of a module": (Shifted, lambda f, patch: setattr(f, "shift", torch.tensor(2.0, dtype=torch.float64))),
+    "a network in a dictionary": (
+        lambda: lambda p: NETS["u"](p),
+        lambda f, patch: patch.setitem(NETS, "u", network(5)),
+    ),
+    "a helper": (
+        lambda: lambda p: helper(p),
+        lambda f, patch: patch.setitem(globals(), "helper", lambda x: x**3),
+    ),
+    "the code of a helper": (
+        lambda: lambda p: helper(p),
+        lambda f, patch: patch.setattr(helper, "__code__", (lambda x, power=2: x**4).__code__),
+    ),
+    "a number of a helper": (lambda: lambda p: helper(p), lambda f, patch: patch.setitem(globals(), "FACTOR", 3.0)),
+    "an entry of a list": (lambda: lambda p: SCALES[0] * p**2, lambda f, patch: SCALES.__setitem__(0, 4.0)),
+    "a forward hook": (network, lambda f, patch: f[1].register_forward_hook(lambda module, inputs, output: 2 * output)),
+    "forward of an object": (network, lambda f, patch: patch.setattr(f[1], "forward", torch.sin)),
+    "forward of a class": (network, lambda f, patch: patch.setattr(nn.SiLU, "forward", lambda self, x: x.sin())),
+    "a default of a helper": (
+        lambda: lambda p: helper(p),
+        lambda f, patch: patch.setattr(helper, "__defaults__", (3,)),
+    ),
+    "a cell of a helper": (lambda: by_parts(CELL), lambda f, patch: CELL.pop()()),
+    "the default dtype": (
+        lambda: lambda p: torch.full((), 0.1) * p**2,
+        lambda f, patch: torch.set_default_dtype(torch.float64),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", STALE)
+def test_nothing_stale_is_replayed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    make, change = STALE[name]
+    f, step = make(), ap.compile(dx**2 + dt)
+    before = step(f, X)
+    assert close(step(f, X), before)
+    assert step.captures == 1
+    default = torch.get_default_dtype()
+    try:
+        change(f, monkeypatch)
+        expected = ap.evaluate(f, X, dx**2 + dt)
+        assert not torch.equal(expected, before)
+        assert close(step(f, X), expected)
+        assert step.captures == 2
+    finally:
+        torch.set_default_dtype(default)
+
+
+class Problem:
+    """What people write: a network, an optimiser, a log, and a residual as a method."""
+
+    def __init__(self) -> None:
+        self.net, self.weight = network(), 1.0
+        self.optimiser = torch.optim.Adam(self.net.parameters())
+        self.losses: list[float] = []
+        self.log = io.StringIO()
+
+    def residual(self, points: Tensor) -> Tensor:
+        return self.weight * ap.evaluate(self.net, points, dx**2 + dt)
+
+    def train(self, step: Callable[[Tensor], Tensor]) -> None:
+        self.optimiser.zero_grad()
+        value = step(X).square().mean()
+        value.backward()
+        self.optimiser.step()
+        self.losses.append(value.item())
+        self.log.write("a step")
+
+
+def test_a_method_of_an_object() -> None:
+    """What it does not read may change: the optimiser, the losses, an open file."""
+    problem = Problem()
+    step = ap.compile(problem.residual)
+    for _ in range(3):
+        problem.train(step)
+    assert step.captures == 1
+    problem.weight = 2.0
+    assert close(step(X), problem.residual(X))
+    assert step.captures == 2
+
+
+def test_modes_in_turn() -> None:
+    """Both captures stay."""
+    net, step = network(), ap.compile(dx**2)
+    for _ in range(3):
+        step(net.train(), X)
+        step(net.eval(), X)
+    assert step.captures == 2
+
+
+def test_numbers_as_arguments() -> None:
+    step = ap.compile(lambda f, p, weight: weight * ap.evaluate(f, p, dx))
+    net = network()
+    for weight in (1.0, 2.0, 1.0, 2.0):
+        assert close(step(net, X, weight), weight * ap.evaluate(net, X, dx))
+    assert step.captures == 2
+
+
+class Counting(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.net, self.calls = network(), 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.calls += 1
+        return self.net(x)
+
+
+def reading(held: Any) -> Callable[[Tensor], Tensor]:
+    return lambda p: p**2 if held else p**3
+
+
+def changing() -> Callable[[Tensor], Tensor]:
+    seen: list[int] = []
+    return lambda p: p ** (2 + 0 * len(seen)) if seen.append(1) is None else p  # type: ignore[func-returns-value]
+
+
+UNFOLLOWED: dict[str, tuple[Callable[[], Any], str]] = {
+    "a file": (lambda: reading(io.StringIO()), r"cannot be compared.*`held` \(_io.StringIO\)"),
+    "a generator": (lambda: reading(n for n in range(3)), r"cannot be compared.*`held` \(builtins.generator\)"),
+    "eval": (lambda: lambda p: eval("p**2"), "cannot be compared.*`eval`"),
+    "a counter": (Counting, r"itself changes what it reads: Counting\.calls"),
+    "a list that grows": (changing, "itself changes what it reads: seen"),
+    "DataParallel": (lambda: nn.DataParallel(network()), "would not communicate as DataParallel.*Compile inside of it"),
+    "scripted": (lambda: torch.jit.script(network()), "cannot be compared.*torch.ScriptModule"),
+}
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit.*is deprecated:DeprecationWarning")
+@pytest.mark.parametrize("name", UNFOLLOWED)
+def test_what_cannot_be_followed_is_refused(name: str) -> None:
+    make, message = UNFOLLOWED[name]
+    step = ap.compile(dx**2)
+    f = make()
+    for _ in range(2):
+        with pytest.raises(CaptureError, match=message):
+            step(f, X)
+    assert step.captures == 0
+
+
+def test_what_is_filled_in_the_first_run_is_no_change() -> None:
+    class Lazy(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net, self.frequencies = network(), None
+
+        @functools.cached_property
+        def scale(self) -> float:
+            return 2.0
+
+        def forward(self, x: Tensor) -> Tensor:
+            if self.frequencies is None:
+                self.frequencies = torch.ones(2, dtype=torch.float64)
+            return self.net(self.scale * x * self.frequencies)
+
+    net, step = Lazy(), ap.compile(dx**2)
+    for _ in range(3):
+        assert close(step(net, X), ap.evaluate(net, X, dx**2))
+    assert step.captures == 1
+
+
+def test_what_changes_before_every_call_is_refused() -> None:
+    """After some captures in vain; one that was replayed starts the count anew."""
+    net, step = Shifted(), ap.compile(dx**2)
+
+    def changed(calls: int) -> None:
+        for n in range(30):
+            net.shift = torch.full((), 0.1 * n, dtype=torch.float64)
+            for _ in range(calls):
+                step(net, X)
+
+    changed(2)
+    with pytest.raises(CaptureError, match=r"changes before every call: Shifted\.shift\. Keep it in a tensor"):
+        changed(1)
+    assert 35 < step.captures < 45
 
 
 def test_captures_end_with_what_they_hold_for() -> None:

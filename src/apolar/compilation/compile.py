@@ -6,20 +6,19 @@ lifted pass is differentiated once.
 
 from __future__ import annotations
 
-import types
-import weakref
 from collections.abc import Callable, Sequence
+from operator import attrgetter, methodcaller
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from apolar.algebras.operators import Operator
 from apolar.compilation.capture import capture, cotangents
+from apolar.engine.guard import Guard, Memory, likeness
 from apolar.engine.torch_private import tree_flatten, tree_unflatten
-from apolar.errors import FunctionError
+from apolar.errors import CaptureError, FunctionError
 from apolar.evaluation.evaluate import check_operators, evaluate
-from apolar.evaluation.row_independence import reachable_modules
 from apolar.kernels.settings import settings
 from apolar.kernels.sources import postponable
 from apolar.residuals.residual import Residual
@@ -29,10 +28,13 @@ def compile(*targets: Operator | float | Residual | Callable[..., Any]) -> Compi
     """A differential operator or a residual whose passes are captured once for each shape, and replayed.
 
     What is captured are the tensor operations of the forward pass and of reverse mode, with compiled programs for the
-    elementwise functions. Python runs at the first call only: branches, numbers and attributes keep the meaning that they
-    had then. Parameters and other tensors are read anew in every call, and random numbers are drawn anew. Another shape,
-    dtype or device, other parameters, or modules in another mode are captured in turn. A second derivative by parameters
-    takes the path without capture.
+    elementwise functions. Parameters and other tensors are read anew in every call, and random numbers are drawn anew.
+    Another shape, dtype or device is captured in turn.
+
+    Everything that the function's code and the objects it holds can read is compared before each replay; what cannot be
+    followed is refused. Where something has changed (a number, an attribute, a hook, a parameter, the mode of a module), the
+    function is captured anew. Python runs at captures only, so that it prints, counts and draws numbers of its own only
+    then. A second derivative by parameters takes the path without capture.
 
     Args:
         targets: operators, as ``evaluate`` takes them behind the points; or one residual; or one function that uses apolar.
@@ -41,7 +43,8 @@ def compile(*targets: Operator | float | Residual | Callable[..., Any]) -> Compi
         A function with the arguments of ``evaluate(f, points)``, of the residual, or of the given function.
 
     Raises:
-        CaptureError: the function looks at values, by an ``if`` or ``.item()``.
+        CaptureError: the function looks at values, by an ``if`` or ``.item()``; or it reads what cannot be compared, what it
+            changes itself, or what changes before every call.
         OperatorError: neither a function nor operators.
 
     >>> dx, dy = ap.coordinates("x y")
@@ -69,7 +72,8 @@ class Compiled:
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function, self.captures = function, 0
-        self._steps: dict[Any, Step] = {}
+        self._steps: Memory[Step] = Memory()
+        self._in_vain: dict[Any, int] = {}
 
     def __call__(self, *args: Any, **named: Any) -> Any:
         """What the function returns."""
@@ -77,15 +81,29 @@ class Compiled:
         tensors = [x for x in leaves if isinstance(x, Tensor)]
         if not all(map(postponable, tensors)):
             return self.function(*args, **named)
-        fixed = [self.function, *(x for x in leaves if not isinstance(x, Tensor))]
-        states = [_state(m) for x in fixed for m in reachable_modules(x)]
-        key = (structure, torch.is_grad_enabled(), *map(_signature, tensors), *map(_identity, fixed), *states)
-        step = self._steps.get(key)
+        read = [self.function, *(x for x in leaves if not isinstance(x, Tensor))]
+        state = torch.is_grad_enabled(), torch.get_default_dtype()
+        key = (structure, *state, *map(_signature, tensors), *map(likeness, read))
+        step = self._steps.find(key, *read)
         if step is None:
-            self._steps = {known: s for known, s in self._steps.items() if _alive(known)}
-            step = self._steps[key] = Step(self.function, leaves, structure)
+            self._refuse_endless(key, read)
+            step = Step(self.function, leaves, structure, read)
+            self._steps.remember(key, step.guard, step)
             self.captures += 1
+        else:
+            self._in_vain.pop(key, None)
         return step(leaves)
+
+    def _refuse_endless(self, key: Any, read: Sequence[Any]) -> None:
+        """Count captures of which none was replayed."""
+        earlier = [guard for guard in self._steps.guards(key) if guard.alive]
+        self._in_vain[key] = self._in_vain.get(key, 0) + 1 if earlier else 0
+        if self._in_vain[key] >= ENOUGH:
+            changed = _listed(earlier[0].differences(*read))
+            raise CaptureError(
+                f"{ENOUGH} captures in a row could not be replayed, because this changes before every call: {changed}. Keep it "
+                "in a tensor that is changed in place, hand it over as a tensor, or call the function without ap.compile."
+            )
 
     def __repr__(self) -> str:
         return f"compiled {self.function!r}, with {self.captures} captures"
@@ -94,15 +112,23 @@ class Compiled:
 class Step:
     """The passes for tensors of certain shapes."""
 
-    def __init__(self, function: Callable[..., Any], leaves: Sequence[Any], structure: Any) -> None:
+    def __init__(
+        self, function: Callable[..., Any], leaves: Sequence[Any], structure: Any, read: Sequence[Any]
+    ) -> None:
         self.function, self.structure = function, structure
         self.places = [k for k, x in enumerate(leaves) if isinstance(x, Tensor)]
         inputs = [leaves[k].detach().requires_grad_(leaves[k].requires_grad) for k in self.places]
         results, self.returned = tree_flatten(self.again(leaves, inputs))
         if not results or not all(isinstance(y, Tensor) for y in results):
             raise FunctionError("what is compiled must return a tensor, or a tuple, list or dictionary of tensors")
+        self.guard = _followed(read)
         self.sources = [x for x in _sources(results) if not any(x is y for y in inputs)]
         self.capture = capture(lambda *x: tree_flatten(self.again(leaves, x))[0], inputs, self.sources, results)
+        if not self.guard.holds(*read):
+            raise CaptureError(
+                f"the function itself changes what it reads: {_listed(self.guard.differences(*read))}. A replay would not: "
+                "change it outside of the function, or call the function without ap.compile."
+            )
         self.graphed: Callable[..., Any] | None = None
         if all(x.is_cuda for x in inputs):
             with settings(kernels="compiled"):
@@ -144,71 +170,40 @@ class Replay(torch.autograd.Function):
         return None, None, *ctx.step.capture.backward(*read, *(w.contiguous() for w in given))
 
 
-# ------------------------------------------------------------------------------------------------- what a capture holds for
+ENOUGH = 8
+"""After so many captures in a row that were in vain, the next is refused."""
+
+FACTS = (attrgetter("shape", "dtype", "device", "requires_grad"), methodcaller("stride"))
+"""What a capture takes from a tensor, besides its values."""
+
+COMMUNICATING = {"DataParallel", "DistributedDataParallel", "FullyShardedDataParallel", "FSDPModule"}
+"""Classes of torch whose call does more than compute: hooks of theirs communicate between processes."""
 
 
-class Same:
-    """An object in a key: equal to itself only, and not kept alive."""
-
-    __slots__ = ("number", "reference")
-
-    def __init__(self, x: Any) -> None:
-        self.number = id(x)
-        try:
-            self.reference: Callable[[], Any] = weakref.ref(x)
-        except TypeError:
-            self.reference = lambda: x
-
-    @property
-    def alive(self) -> bool:
-        """Whether the object is still there."""
-        return self.reference() is not None
-
-    def __hash__(self) -> int:
-        return self.number
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Same) and self.number == other.number and self.alive and other.alive
+def _followed(read: Sequence[Any]) -> Guard:
+    """A guard for what a function and its arguments read now, all of which can be followed."""
+    guard = Guard(*read, facts=FACTS)
+    for x in guard.modules():
+        for cls in type(x).__mro__:
+            if cls.__name__ in COMMUNICATING and cls.__module__.startswith("torch."):
+                raise CaptureError(
+                    f"a replay would not communicate as {cls.__name__} does. Compile inside of it: wrap a module whose forward "
+                    "calls what ap.compile made."
+                )
+    if guard.opaque:
+        raise CaptureError(
+            f"the function can read what cannot be compared before a replay: {_listed(guard.opaque)}. Let it hold only what it "
+            "needs, or call it without ap.compile."
+        )
+    return guard
 
 
-def _alive(key: Any) -> bool:
-    """Whether all objects in a key are."""
-    return key.alive if type(key) is Same else all(map(_alive, key)) if type(key) is tuple else True
-
-
-VALUES = (int, float, complex, bool, str, bytes, type(None))
-"""Types that are compared by value."""
-
-
-def _identity(x: Any) -> Any:
-    """What tells whether a function or a value is the same as before: a function made anew is, if it holds the same."""
-    if isinstance(x, VALUES):
-        return type(x), x
-    if isinstance(x, Residual):
-        return Residual, _identity(x.equation)
-    if not isinstance(x, types.FunctionType):
-        return Same(x)
-    names = [x.__globals__.get(name) for name in x.__code__.co_names]
-    cells = [cell.cell_contents for cell in x.__closure__ or ()]
-    return (
-        x.__code__,
-        *(_held(c) for c in (*cells, *(x.__defaults__ or ()), *(x.__kwdefaults__ or {}).values())),
-        *((type(c), c) for c in names if isinstance(c, VALUES)),
-    )
-
-
-def _held(x: Any) -> Any:
-    return (type(x), x) if isinstance(x, VALUES) else Same(x)
+def _listed(found: Sequence[str]) -> str:
+    return ", ".join(found[:3]) + (" and more" if len(found) > 3 else "")
 
 
 def _signature(x: Tensor) -> tuple[Any, ...]:
     return x.shape, x.stride(), x.dtype, x.device, x.requires_grad
-
-
-def _state(module: nn.Module) -> tuple[Any, ...]:
-    """Which it is, in which mode, and which parameters and buffers it has."""
-    tensors = (*module._parameters.values(), *module._buffers.values())
-    return Same(module), module.training, *((id(x), *_signature(x)) for x in tensors if x is not None)
 
 
 def _sources(results: Sequence[Tensor]) -> list[Tensor]:

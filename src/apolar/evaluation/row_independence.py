@@ -3,23 +3,78 @@
 from __future__ import annotations
 
 import math
-import weakref
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from apolar.engine.context import values_readable
+from apolar.engine.guard import Guard, Memory, likeness
 from apolar.engine.torch_private import tree_leaves
 from apolar.errors import RowCouplingError
 
-_independent: weakref.WeakKeyDictionary[Any, set[Any]] = weakref.WeakKeyDictionary()
-"""Functions seen to treat rows independently: for which batch shapes of how many axes, with which modules in training."""
+_independent: Memory[Verdict] = Memory(most=8)
+"""Functions seen to treat rows independently, by the shape of the batch."""
+
+PATIENCE = 64
+"""At most so many calls pass before a verdict that no guard can follow is tested again."""
+
+
+@dataclass
+class Verdict:
+    """That rows are independent, while its guard holds.
+
+    Where the function reads what cannot be followed, it is tested again after 1, 2, 4, ... calls.
+
+    Attributes:
+        left: how many calls may pass before the next test; None where everything is guarded.
+        patience: how many calls could pass before the last one.
+    """
+
+    left: int | None
+    patience: int = 1
+
+    def due(self) -> bool:
+        """Count a call; whether to test again."""
+        if self.left is None:
+            return False
+        self.left -= 1
+        if self.left < 0:
+            self.patience = min(2 * self.patience, PATIENCE)
+            self.left = self.patience
+            return True
+        return False
 
 
 def check_rows(f: Callable[..., Any], points: Sequence[Tensor], output: Any, batch: tuple[int, ...]) -> None:
-    """Refuse a function whose rows depend on each other: by the shape of its result, and by a trial once per function."""
+    """Refuse a function whose rows depend on each other: by the shape of its result, and by a trial.
+
+    The verdict is remembered for as long as what f reads stays the same.
+    """
+    if not _to_be_tried(points, output, batch):
+        return
+    key = (batch, points[0].ndim, likeness(f))
+    verdict = _independent.find(key, f)
+    if verdict is not None and not verdict.due():
+        return
+    guard = Guard(f) if verdict is None else None
+    _try(f, points, batch)
+    if guard is not None:
+        if not guard.holds(f):  # f itself changes what it reads
+            guard = Guard(f, ignored=frozenset(guard.differences(f)))
+        _independent.remember(key, guard, Verdict(left=1 if guard.opaque else None))
+
+
+def check_rows_once(f: Callable[..., Any], points: Sequence[Tensor], output: Any, batch: tuple[int, ...]) -> None:
+    """The same for a function that is not called again."""
+    if _to_be_tried(points, output, batch):
+        _try(f, points, batch)
+
+
+def _to_be_tried(points: Sequence[Tensor], output: Any, batch: tuple[int, ...]) -> bool:
+    """Check the shape; whether there are several rows of which the values can be seen."""
     for leaf in (output,) if isinstance(output, Tensor) else tree_leaves(output):
         if tuple(leaf.shape[: len(batch)]) != batch:
             raise RowCouplingError(
@@ -27,45 +82,16 @@ def check_rows(f: Callable[..., Any], points: Sequence[Tensor], output: Any, bat
                 f"{tuple(leaf.shape)}. If f sums over its points, use ap.grad, ap.jacobian or ap.hessian; if it takes a single "
                 "point, evaluate at one point and batch that: torch.func.vmap(lambda x: ap.evaluate(f, x, ...))(X)."
             )
-    if not values_readable(*points) or all(n < 2 for n in batch):
-        return
-    trial = (batch, points[0].ndim, _modes(f))
-    try:
-        seen = _independent.setdefault(f, set())
-    except TypeError:
-        seen = set()
-    if trial not in seen and _rows_depend(f, points, batch):
+    return values_readable(*points) and any(n >= 2 for n in batch)
+
+
+def _try(f: Callable[..., Any], points: Sequence[Tensor], batch: tuple[int, ...]) -> None:
+    if _rows_depend(f, points, batch):
         raise RowCouplingError(
             "f mixes rows: the result of a point changes when other points change, so its derivative with respect to its own "
             "coordinates is not defined. Batch normalisation in training mode does so (call .eval()), and so do means or "
             "sums over the first axis. For functions of all points together use ap.grad, ap.jacobian or ap.hessian."
         )
-    seen.add(trial)
-
-
-def _modes(f: Any) -> tuple[bool, ...]:
-    """Which modules that f can reach are in training mode."""
-    return tuple([getattr(m, "training", False) for m in reachable_modules(f)])
-
-
-def reachable_modules(f: Any) -> list[torch.nn.Module]:
-    """Modules that f is or holds by its closure, its arguments or its globals, with all that they consist of."""
-    held = [f, getattr(f, "__self__", None), *getattr(f, "args", ()), *(getattr(f, "keywords", None) or {}).values()]
-    code = getattr(f, "__code__", None)
-    if code is not None:
-        held += [f.__globals__.get(name) for name in code.co_names]
-        for cell in f.__closure__ or ():
-            try:
-                held.append(cell.cell_contents)
-            except ValueError:
-                continue
-    found = dict.fromkeys(h for h in held if isinstance(h, torch.nn.Module))
-    waiting = list(found)
-    while waiting:
-        parts = [m for m in waiting.pop()._modules.values() if m is not None and m not in found]
-        found.update(dict.fromkeys(parts))
-        waiting += parts
-    return list(found)
 
 
 def _rows_depend(f: Callable[..., Any], points: Sequence[Tensor], batch: tuple[int, ...]) -> bool:

@@ -17,7 +17,7 @@ from apolar.engine.context import begin
 from apolar.engine.jet import Jet
 from apolar.engine.torch_private import tree_map
 from apolar.errors import OperatorError, RowCouplingError
-from apolar.evaluation.row_independence import check_rows
+from apolar.evaluation.row_independence import check_rows_once
 from apolar.evaluation.seeds import lift
 from apolar.residuals.nodes import Basis, Derivative, Field, Need, Space, product
 
@@ -117,7 +117,7 @@ class Values:
             return derivative.parts(Values(self.space, results, moved[0] if single else moved))[0]
 
         try:
-            check_rows(again, [*self.results.values(), *points], part, self._batch)
+            check_rows_once(again, [*self.results.values(), *points], part, self._batch)
         except RowCouplingError:
             raise OperatorError(
                 f"{derivative!r} has no meaning point by point, because the expression mixes points: "

@@ -1,0 +1,561 @@
+"""All that functions and objects can read, found by walking what they hold.
+
+Above ``code_names``, below ``guard``. An attribute counts as read where some code that is reached mentions its name, whichever
+object it reads it from; the parts of containers always do. Libraries are taken as fixed, but not what their objects hold.
+
+The walk goes level by level, and writes down how a level is got from those before: steps that loop in C. What is read lies in
+one flat list, in the order in which the steps find it, so that the walk can be repeated and compared.
+"""
+
+from __future__ import annotations
+
+import collections
+import datetime
+import decimal
+import enum
+import fractions
+import functools
+import pathlib
+import re
+import types
+import weakref
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
+from operator import attrgetter, itemgetter, methodcaller
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.modules import module as torch_modules
+
+from apolar.algebras.operators import Coordinates, Operator
+from apolar.engine.code_names import library_file, library_name, names_in, names_of_class
+from apolar.engine.torch_private import OpOverload, OpOverloadPacket
+
+# ------------------------------------------------------------------------------------------------------ kinds of things
+
+VALUES: tuple[type, ...] = (
+    *(int, bool, str, bytes, type(None), type(...), type(NotImplemented), range, slice, types.CodeType),
+    *(torch.dtype, torch.device, torch.Size, torch.layout, torch.memory_format),
+    *(fractions.Fraction, decimal.Decimal, datetime.date, datetime.timedelta, pathlib.PurePath, re.Pattern),
+    *(np.generic, np.dtype, enum.Enum, Operator, Coordinates),
+)
+"""Compared by type and value."""
+
+WRITTEN: dict[type, Callable[[Any], Any]] = {float: repr, complex: repr, np.ndarray: methodcaller("dumps")}
+"""Compared by what this makes of them: NaN is equal to itself, and -0.0 is not 0.0."""
+
+FIXED: tuple[type, ...] = (
+    *(types.BuiltinFunctionType, types.MethodWrapperType, types.WrapperDescriptorType, types.MethodDescriptorType),
+    *(types.GetSetDescriptorType, types.MemberDescriptorType, types.ClassMethodDescriptorType, np.ufunc),
+    *(OpOverload, OpOverloadPacket),
+)
+"""Compared by identity, with nothing inside that could change."""
+
+ENTRIES: tuple[type, ...] = (list, tuple, set, frozenset, collections.deque)
+"""Compared entry by entry, as dictionaries are."""
+
+CONTAINERS = (dict, types.MappingProxyType, *ENTRIES)
+
+PARTS: dict[type, tuple[str, ...]] = {
+    types.FunctionType: ("__code__", "__closure__", "__defaults__", "__kwdefaults__", "__dict__", "__globals__"),
+    types.MethodType: ("__func__", "__self__"),
+    types.BuiltinMethodType: ("__name__", "__self__"),
+    types.CellType: ("cell_contents",),
+    functools.partial: ("func", "args", "keywords"),
+    functools.cached_property: ("func",),
+    type(functools.lru_cache(len)): ("__wrapped__",),
+    property: ("fget",),
+    staticmethod: ("__func__",),
+    classmethod: ("__func__",),
+}
+"""Compared by these attributes."""
+
+LARGE = 10_000
+"""Containers and arrays with more entries are not followed."""
+
+# ------------------------------------------------------------------------------------------------------ names with a meaning
+
+DYNAMIC = {"getattr", "hasattr", "vars", "dir", "__dict__", "attrgetter", "methodcaller", "__getattribute__"}
+"""Code that mentions one of these may read any attribute."""
+
+HIDDEN = {"globals", "eval", "exec", "__import__", "open", "input"}
+"""Builtins that may read anything."""
+
+CHANGING = {"time", "random", "secrets", "numpy.random"}
+"""Modules of libraries whose functions return something else at each call."""
+
+CALLED = ("forward", "__call__")
+"""What makes a module do something else when it is patched on a class."""
+
+IMPLIED = {"forward", "backward", "setup_context", "jvp", "vmap", "training"}
+"""Attributes that torch reads without code that mentions them."""
+
+LIFE = {"__init__", "__new__", "__post_init__"}
+"""Methods that are called when an object is made."""
+
+UNREAD = {
+    "__repr__",
+    "__str__",
+    "__del__",
+    "__reduce__",
+    "__reduce_ex__",
+    "__getstate__",
+    "__setstate__",
+    "__init_subclass__",
+}
+"""Methods of the language that no computation calls."""
+
+ASIDE = re.compile("state_dict|non_persistent|_with_kwargs$|_always_called$")
+"""Attributes of modules that only loading and saving read, or that only say how a hook is called."""
+
+GLOBAL_HOOKS = [x for name, x in vars(torch_modules).items() if name.startswith("_global_") and isinstance(x, dict)]
+"""What torch calls with every module."""
+
+Step = Callable[[list[Any]], bool]
+
+
+class Mentioned:
+    """The names in the code that is reached."""
+
+    def __init__(self) -> None:
+        self.attributes, self.whole = set(IMPLIED), set[str]()
+        self.globals: dict[int, set[str]] = defaultdict(set)
+        self.everything = False
+
+    @property
+    def size(self) -> int:
+        """Grows as long as there are new ones."""
+        return sum(map(len, (self.attributes, self.whole, *self.globals.values()))) + self.everything
+
+    def add(self, function: types.FunctionType) -> None:
+        """Those of a function."""
+        names = names_in(function.__code__)
+        self.attributes |= names.attributes
+        self.whole |= names.whole
+        self.globals[id(function.__globals__)] |= names.globals
+        self.everything |= not DYNAMIC.isdisjoint(names.attributes | names.globals)
+
+    def __contains__(self, name: object) -> bool:
+        return self.everything or name in self.attributes
+
+
+class Reads:
+    """What some roots can read.
+
+    Attributes:
+        items: what is read, level by level; the roots, and the hooks for all modules, come first.
+        paths: how each is reached, for messages; None for what no code mentions.
+        steps: each appends a level, or a part of it, to a list of items; false where another number comes out.
+        places: where the items are that are compared in the same way: "values", "written", "fixed", "weak", "typed" (their
+            types are compared), "empty", "same" (as an earlier item) and "earlier".
+        opaque: what cannot be followed, by path.
+    """
+
+    def __init__(self, roots: Sequence[Any], skipped: frozenset[str] = frozenset()) -> None:
+        self.skipped, self.names = skipped, Mentioned()
+        size = -1
+        while size != self.names.size:  # code that is found late may mention what was passed over early
+            size = self.names.size
+            self._walk(roots)
+
+    def _walk(self, roots: Sequence[Any]) -> None:
+        self.items: list[Any] = []
+        self.paths: list[str | None] = []
+        self.steps: list[Step] = []
+        self.places: dict[str, list[int]] = defaultdict(list)
+        self.opaque: dict[str, str] = {}
+        self._first: dict[tuple[int, str], int] = {}
+        self._roles: dict[int, str] = {}
+        self._labels: dict[int, Sequence[str]] = {}
+        self.items += roots
+        self.paths += map(_name, roots)
+        self.steps.append(_with_global_hooks)
+        self.items += GLOBAL_HOOKS
+        self.paths += ["the hooks for all modules"] * len(GLOBAL_HOOKS)
+        start = 0
+        while start < len(self.items):
+            level = range(start, len(self.items))
+            together: dict[Any, list[int]] = defaultdict(list)
+            for k in level:
+                if self.paths[k] is not None:
+                    for way in self._ways(k):
+                        together[way].append(k)
+            for way, places in together.items():
+                way(self, places) if callable(way) else self._parts(places, way)
+            start = level.stop
+
+    def marks(self) -> collections.Counter[tuple[str, Any]]:
+        """What tells whether an item has changed, beside its path."""
+        groups = {k: group for group in ("values", "written", "weak", "fixed") for k in self.places[group]}
+
+        def mark(k: int, x: Any) -> Any:
+            if k not in groups:
+                return len(x) if isinstance(x, CONTAINERS) else None  # type: ignore[arg-type]
+            return repr(x) if groups[k] == "values" else WRITTEN[type(x)](x) if groups[k] == "written" else id(x)
+
+        read = ((k, x, path) for k, (x, path) in enumerate(zip(self.items, self.paths)) if path is not None)
+        return collections.Counter((path, (type(x).__qualname__, mark(k, x))) for k, x, path in read)
+
+    # -------------------------------------------------------------------------------------------------- one item
+
+    def _ways(self, k: int) -> list[Any]:
+        """Sort an item in, and say how it is followed."""
+        x, path, role = self.items[k], str(self.paths[k]), self._roles.get(k, "")
+        if path in self.skipped:
+            return self._unknown(k, "which the function changes itself")
+        first = self._first.setdefault((id(x), role), k)
+        if first != k and not isinstance(x, (*VALUES, *WRITTEN)):
+            self.places["same"].append(k)
+            self.places["earlier"].append(first)
+            return []
+        if isinstance(x, type):
+            return self._class(k, x, role)
+        if isinstance(x, types.ModuleType):
+            return self._python_module(k, x, role)
+        if role == "globals":
+            return [Reads._globals]
+        users = not library_name(type(x).__module__)
+        ways: list[Any] = [Reads._types] if users else []
+        if not users:
+            self.places["typed"].append(k)
+        return ways + self._content(k, x, users)
+
+    def _content(self, k: int, x: Any, users: bool) -> list[Any]:
+        """Of something that is no class and no module of Python."""
+        kind = type(x)
+        if isinstance(x, Tensor):
+            return self._put("weak", k)
+        if isinstance(x, VALUES):
+            return self._put("values", k)
+        if kind in WRITTEN:
+            return self._put("written", k) if getattr(x, "size", 0) <= LARGE else self._unknown(k, "which is large")
+        if isinstance(x, types.FunctionType):
+            return self._function(k, x)
+        if kind is types.BuiltinMethodType and not isinstance(x.__self__, (types.ModuleType, type, type(None))):
+            return [PARTS[kind]]
+        if isinstance(x, FIXED):
+            if getattr(x, "__module__", None) in CHANGING:
+                return self._unknown(k, "whose results change")
+            return self._put("fixed", k)
+        if kind in PARTS:
+            empty = kind is types.CellType and not _filled(x)
+            return self._unknown(k, "which is not set yet") if empty else [PARTS[kind]]
+        if isinstance(x, weakref.ref):
+            return [Reads._referents]
+        return self._object(k, x, users)
+
+    def _object(self, k: int, x: Any, users: bool) -> list[Any]:
+        """A container, or an object with attributes."""
+        kind = type(x)
+        ways: list[Any] = []
+        container = isinstance(x, CONTAINERS)
+        if container and len(x) > LARGE:
+            return self._unknown(k, "which is large")
+        if container and not len(x) and not users:
+            return self._put("empty", k)
+        if isinstance(x, ENTRIES):
+            ways.append(Reads._entries)
+        elif container:
+            ways += [Reads._mapping] if all(isinstance(key, VALUES) for key in x) else [Reads._entries, Reads._values]
+        if isinstance(x, nn.Module):
+            self.places["modules"].append(k)
+            ways += [Reads._called] if all(hasattr(kind, name) for name in CALLED) else []
+        if users or not container:
+            slots = _slots(x)
+            if not container and _compiled(kind, len(slots)):
+                return self._unknown(k, f"{kind.__module__}.{kind.__qualname__}")
+            ways += [slots] if slots else []
+            ways += [Reads._attributes] if isinstance(getattr(x, "__dict__", None), dict) else []
+        return ways or self._unknown(k, f"{kind.__module__}.{kind.__qualname__}")
+
+    def _function(self, k: int, f: types.FunctionType) -> list[Any]:
+        if library_file(f.__code__.co_filename):
+            held = f.__closure__ or "<locals>" in f.__qualname__ or vars(f)
+            return [PARTS[types.FunctionType][:-1]] if held else self._put("fixed", k)
+        self.names.add(f)
+        names = names_in(f.__code__)
+        for name in (HIDDEN & names.globals) - f.__globals__.keys():
+            self.opaque[f"{name} in {f.__qualname__}"] = f"`{name}` in {f.__qualname__}"
+        for name in names.imports:
+            if not library_name(name):
+                self.opaque[f"import {name}"] = f"`import {name}` in {f.__qualname__}"
+        return [PARTS[types.FunctionType]]
+
+    def _class(self, k: int, cls: type, role: str) -> list[Any]:
+        if library_name(cls.__module__):
+            return self._put("fixed", k)
+        self.places["weak"].append(k)
+        return [Reads._methods] if role in BASES.values() else [("__mro__",)]
+
+    def _python_module(self, k: int, module: types.ModuleType, role: str) -> list[Any]:
+        if library_name(module.__name__):
+            read = {module.__name__, *(f"{module.__name__}.{name}" for name in self.names.attributes)}
+            return self._put("fixed", k) if CHANGING.isdisjoint(read) else self._unknown(k, "whose results change")
+        if self.names.everything and role != "by name":
+            return self._unknown(k, "a module of which any attribute may be read")
+        self.places["weak"].append(k)
+        return [Reads._module_attributes]
+
+    def _put(self, group: str, k: int) -> list[Any]:
+        self.places[group].append(k)
+        return []
+
+    def _unknown(self, k: int, what: str) -> list[Any]:
+        self.opaque[str(self.paths[k])] = f"`{self.paths[k]}` ({what})"
+        return []
+
+    # ------------------------------------------------------------------------------------- from one level to the next
+
+    def _step(self, step: Step, items: Iterable[Any], paths: Iterable[str | None]) -> int:
+        """Remember a step, and take it; returns where its items start."""
+        start = len(self.items)
+        self.steps.append(step)
+        self.items += items
+        self.paths += paths
+        return start
+
+    def _parts(self, places: list[int], names: tuple[str, ...]) -> None:
+        """Attributes that all of them have."""
+        pick, get = picker(places), attrgetter(*names)
+        each: Callable[..., Any] = chain.from_iterable if len(names) > 1 else iter
+
+        def step(seen: list[Any]) -> bool:
+            seen.extend(each(map(get, pick(seen))))
+            return True
+
+        found = list(each(map(get, pick(self.items))))
+        place = self._step(step, found, [_part(str(self.paths[k]), name) for k in places for name in names])
+        for k in places:
+            for name in names:
+                self._roles[place] = {"__globals__": "globals", "__mro__": f"classes of {self._roles.get(k, '')}"}.get(
+                    name, ""
+                )
+                if name in ("__closure__", "__defaults__"):
+                    code = self.items[k].__code__
+                    arguments = code.co_varnames[: code.co_argcount][-len(self.items[place] or ()) :]
+                    self._labels[place] = code.co_freevars if name == "__closure__" else arguments
+                place += 1
+
+    def _types(self, places: list[int]) -> None:
+        pick = picker(places)
+
+        def step(seen: list[Any]) -> bool:
+            seen.extend(map(type, pick(seen)))
+            return True
+
+        start = self._step(step, map(type, pick(self.items)), [f"the class of {self.paths[k]}" for k in places])
+        self._roles.update(dict.fromkeys(range(start, len(self.items)), "type"))
+
+    def _referents(self, places: list[int]) -> None:
+        """What weak references refer to."""
+        pick, call = picker(places), weakref.ref.__call__
+
+        def step(seen: list[Any]) -> bool:
+            seen.extend(map(call, pick(seen)))
+            return True
+
+        self._step(step, map(call, pick(self.items)), [self.paths[k] for k in places])
+
+    def _called(self, places: list[int]) -> None:
+        """Of each class of modules."""
+        places = list({type(self.items[k]): k for k in reversed(places)}.values())
+        pick, get = picker(places), attrgetter(*CALLED)
+
+        def step(seen: list[Any]) -> bool:
+            seen.extend(chain.from_iterable(map(get, map(type, pick(seen)))))
+            return True
+
+        found = list(chain.from_iterable(map(get, map(type, pick(self.items)))))
+        self._step(step, found, [f"{type(self.items[k]).__name__}.{name}" for k in places for name in CALLED])
+
+    def _entries(self, places: list[int]) -> None:
+        """Of sequences and sets; the keys of dictionaries."""
+        pick = picker(places)
+        found = pick(self.items)
+        kinds, lengths = list(map(type, found)), list(map(len, found))
+
+        def step(seen: list[Any]) -> bool:
+            found = pick(seen)
+            if list(map(type, found)) != kinds or list(map(len, found)) != lengths:
+                return False
+            seen.extend(chain.from_iterable(found))
+            return True
+
+        paths = [
+            label if isinstance(label, str) else f"{self.paths[k]}[{label}]"
+            for k, length in zip(places, lengths)
+            for label in self._labels.get(k, range(length))
+        ]
+        start = self._step(step, chain.from_iterable(found), paths)
+        for k, length in zip(places, lengths):
+            role = BASES.get(self._roles.get(k, ""), "")
+            self._roles.update(dict.fromkeys(range(start, start + length), role))
+            start += length
+
+    def _mapping(self, places: list[int]) -> None:
+        """The values of dictionaries, whose keys stay."""
+        pick = picker(places)
+        found = pick(self.items)
+        kinds, keys, values = list(map(type, found)), list(map(tuple, found)), methodcaller("values")
+
+        def step(seen: list[Any]) -> bool:
+            found = pick(seen)
+            if list(map(type, found)) != kinds or list(map(tuple, found)) != keys:
+                return False
+            seen.extend(chain.from_iterable(map(values, found)))
+            return True
+
+        paths = [_entry(str(self.paths[k]), key) for k, names in zip(places, keys) for key in names]
+        self._step(step, chain.from_iterable(map(values, found)), paths)
+
+    def _values(self, places: list[int]) -> None:
+        """The values of dictionaries whose keys are objects."""
+        pick, values = picker(places), methodcaller("values")
+
+        def step(seen: list[Any]) -> bool:
+            seen.extend(chain.from_iterable(map(values, pick(seen))))
+            return True
+
+        found = pick(self.items)
+        paths = [f"{self.paths[k]}[{n}]" for k, d in zip(places, found) for n in range(len(d))]
+        self._step(step, chain.from_iterable(map(values, found)), paths)
+
+    def _attributes(self, places: list[int]) -> None:
+        """Of objects: the names of all, the values of those that are mentioned."""
+        pick, get, values = picker(places), attrgetter("__dict__"), dict.values
+        found = list(map(get, pick(self.items)))
+        keys = list(map(tuple, found))
+
+        def step(seen: list[Any]) -> bool:
+            found = list(map(get, pick(seen)))
+            if list(map(tuple, found)) != keys:
+                return False
+            seen.extend(chain.from_iterable(map(values, found)))
+            return True
+
+        paths = []
+        for k, names in zip(places, keys):
+            own = _own_names(type(self.items[k]))  # type: ignore[arg-type]
+            paths += [f"{self.paths[k]}.{name}" if name in own or name in self.names else None for name in names]
+        self._step(step, chain.from_iterable(map(values, found)), paths)
+
+    def _methods(self, places: list[int]) -> None:
+        """What user code defines in classes: what is mentioned, and the methods that the language calls."""
+        for k in places:
+            cls, made = self.items[k], self._roles[k] != BASES["classes of type"]
+            own = vars(cls)
+            wanted = [n for n, x in own.items() if n in self.names or (_implicit(n, x) and (made or n not in LIFE))]
+            wanted = [n for n in wanted if n not in ("__dict__", "__weakref__", "__module__", "__doc__")]
+            inherited = {
+                n for c in cls.__mro__[1:] for n in vars(c) if n in CALLED or (n in self.names and n[:2] != "__")
+            }
+            self._namespace(k, attrgetter("__dict__"), wanted, inherited - own.keys(), f"{cls.__name__}.")
+
+    def _module_attributes(self, places: list[int]) -> None:
+        """Of modules of Python."""
+        for k in places:
+            wanted = [n for n in vars(self.items[k]) if n in self.names and n[:2] != "__"]
+            self._namespace(k, attrgetter("__dict__"), wanted, set(), f"{self.paths[k]}.")
+
+    def _globals(self, places: list[int]) -> None:
+        """Of a function's module: what its code mentions, among builtins too."""
+        for k in places:
+            names = self.names.globals[id(self.items[k])]
+            self._namespace(k, _itself, sorted(names & self.items[k].keys()), names - self.items[k].keys(), "")
+
+    def _namespace(self, k: int, of: Callable[[Any], Any], names: Sequence[str], absent: set[str], path: str) -> None:
+        """Some names in a dictionary, and that others are not there."""
+        pick = picker(names)
+        missing = frozenset(absent)
+
+        def step(seen: list[Any]) -> bool:
+            space = of(seen[k])
+            seen.extend(pick(space))
+            return bool(space.keys().isdisjoint(missing))
+
+        start = self._step(step, pick(of(self.items[k])), [path + name for name in names])
+        roles = ["" if name in self.names.whole else "by name" for name in names]
+        self._roles.update({start + j: role for j, role in enumerate(roles)})
+
+
+# ------------------------------------------------------------------------------------------------------ helpers
+
+BASES = {"classes of type": "base", "classes of ": "base of what is made", "classes of by name": "base of what is made"}
+"""The roles of the classes that a class consists of, by that of their tuple."""
+
+
+def picker(places: Sequence[Any]) -> Callable[[Any], Sequence[Any]]:
+    """A function that takes some entries of a list or a dictionary."""
+    if len(places) > 1:
+        return itemgetter(*places)
+    return (lambda x: (x[places[0]],)) if places else lambda x: ()
+
+
+def _with_global_hooks(seen: list[Any]) -> bool:
+    seen.extend(GLOBAL_HOOKS)
+    return True
+
+
+def _itself(x: Any) -> Any:
+    return x
+
+
+def _filled(cell: types.CellType) -> bool:
+    try:
+        _ = cell.cell_contents
+    except ValueError:
+        return False
+    return True
+
+
+def _slots(x: Any) -> tuple[str, ...]:
+    """Those of Python classes that are set."""
+    own = [vars(cls).items() for cls in type(x).__mro__ if "__slots__" in vars(cls)]
+    found = [name for items in own for name, d in items if isinstance(d, types.MemberDescriptorType)]
+    return tuple(name for name in found if hasattr(x, name))
+
+
+def _compiled(cls: type, slots: int) -> bool:
+    """Whether objects have a state of their own that only C sees: more than slots, a dictionary and weak references."""
+    return cls.__basicsize__ - object.__basicsize__ > (slots + 2) * tuple.__itemsize__
+
+
+def _implicit(name: str, x: Any) -> bool:
+    """Whether the language calls it without a mention in code."""
+    method = isinstance(x, (types.FunctionType, staticmethod, classmethod))
+    return method and name[:2] == name[-2:] == "__" and name not in UNREAD
+
+
+@functools.lru_cache(10_000)
+def _own_names(cls: type) -> frozenset[str]:
+    """Attributes that the code of libraries reads from objects of a class."""
+    found = frozenset().union(*(names_of_class(c) for c in cls.__mro__ if library_name(c.__module__)))
+    if not issubclass(cls, nn.Module):
+        return found
+    return frozenset(name for name in found | vars(nn.Module()).keys() if not ASIDE.search(name))
+
+
+def _name(root: Any) -> str:
+    return str(getattr(root, "__name__", type(root).__name__))
+
+
+def _part(path: str, name: str) -> str:
+    """What to call a part of something."""
+    return {"__code__": f"the code of {path}", "__globals__": f"the globals of {path}"}.get(
+        name, path if name in SILENT else f"{path}.{name}"
+    )
+
+
+SILENT = {name for names in PARTS.values() for name in names}
+"""Parts that go by the name of the whole."""
+
+
+def _entry(path: str, key: Any) -> str:
+    """What to call an entry of a dictionary."""
+    for held in ("._parameters", "._buffers", "._modules"):
+        if path.endswith(held):
+            return f"{path.removesuffix(held)}.{key}"
+    return f"{path}[{key!r}]"
