@@ -5,6 +5,7 @@ that are not used, and ``apolar --help`` not for PyTorch.
 """
 
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
@@ -109,11 +110,13 @@ else:
     __all__ = [*_MODULES]
 
     def __getattr__(name: str) -> Any:
-        """A public name, from its module; it stays, so that this is called once for each."""
-        if name not in _MODULES:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        value = globals()[name] = getattr(import_module(_MODULES[name]), name)
-        return value
+        """A public name, from its module, or a module; it stays, so that this is called once for each."""
+        if name in _MODULES:
+            value = globals()[name] = getattr(import_module(_MODULES[name]), name)
+            return value
+        if not name.startswith("_") and find_spec(f"{__name__}.{name}"):
+            return import_module(f"{__name__}.{name}")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
     def __dir__() -> list[str]:
         return [*__all__, "__version__"]

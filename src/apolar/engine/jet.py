@@ -169,7 +169,7 @@ class Jet(torch.Tensor):
         context = jet.context
         result = (rule if context.checked is None else context.checked)(jet, func, *args, **kwargs)
         if context.recorded and not torch.is_grad_enabled() and any(True for _ in jets(result)):
-            raise DetachedError(
+            raise refuse(
                 f"the function switches gradients off, and with them derivatives would be lost{user_line()}. Leave out "
                 "torch.no_grad(). An autograd.Function, a backward hook of a module and checkpoint(use_reentrant=True) have "
                 "their forward pass run so: say it in torch functions, remove the hook, or use use_reentrant=False."
@@ -193,7 +193,14 @@ DETACH = torch.ops.aten.detach.default
 """What autograd calls, past the dispatcher, on a result that it saves."""
 
 refusal: ContextVar[ApolarError | None] = ContextVar("refusal", default=None)
-"""The last error below torch's functions: C++ and TorchScript may put one of their own, without a cause, in its place."""
+"""The last refusal of a pass: C++ and TorchScript may put an error of their own, without a cause, in its place."""
+
+
+def refuse(message: str) -> DetachedError:
+    """The error for a value that leaves the computation. It counts even where the function catches it and goes on."""
+    error = DetachedError(message)
+    refusal.set(error)
+    return error
 
 
 def transformed(jet: Jet, tree: Any) -> bool:

@@ -24,6 +24,7 @@ from apolar.engine.torch_private import (
 )
 from apolar.errors import (
     ApolarError,
+    DetachedError,
     DtypeError,
     FunctionError,
     NonFiniteError,
@@ -174,7 +175,10 @@ def call(f: Callable[..., Any], inputs: Sequence[Any], points: Sequence[Tensor])
     before = refusal.set(None)
     try:
         with full_precision(points[0].device.type), torch.jit.optimized_execution(False):
-            return f(*inputs)
+            output = f(*inputs)
+        if isinstance(refused := refusal.get(), DetachedError):  # which the function caught
+            raise refused
+        return output
     except (ApolarError, StopRecomputation):  # the latter ends what torch.utils.checkpoint runs again
         raise
     except Exception as error:

@@ -223,7 +223,7 @@ constant(
     "equal", "allclose", "isclose", "isnan", "isinf", "isfinite", "isposinf", "isneginf", "isreal", "isin", "all", "any",
     "__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "logical_not", "logical_and", "logical_or",
     "logical_xor", "__bool__", "__int__", "__index__",
-    "__contains__", "__repr__", "__format__", "bool", "int", "long", "short", "char", "byte", "bincount",
+    "__contains__", "__repr__", "bool", "int", "long", "short", "char", "byte",
     "multinomial", "bernoulli", "is_nonzero", "matrix_rank",
 )  # fmt: skip
 constant(torch.linalg.matrix_rank)

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from apolar.engine import series
-from apolar.engine.jet import Jet, JetRule, belongs, jets, plain, unsupported, user_line
-from apolar.errors import DetachedError
+from apolar.engine.context import values_decide
+from apolar.engine.jet import Jet, JetRule, anywhere, belongs, jets, plain, refuse, unsupported, user_line, value
 from apolar.kernels import sources
 from apolar.kernels.composition import Composition
 from apolar.rules.components import apply_bilinear, apply_linear, map_tree
@@ -92,19 +92,28 @@ def constant(rule: Rule) -> JetRule:
 
 
 def refused(rule: Rule) -> JetRule:
-    """An error that says why: a value without its derivative would make the result silently wrong."""
+    """An error that says why; or what leaves the computation, where nothing is lost by it."""
 
     def refused_rule(jet: Jet, func: Any, *args: Any, **kwargs: Any) -> Any:
-        if not rule.leaves:
-            raise unsupported(func, jet, rule.reason)
+        if rule.leaves:
+            return leave(jet, func, *args, **kwargs)
+        raise unsupported(func, jet, rule.reason)
+
+    return refused_rule
+
+
+def leave(jet: Jet, func: Any, *args: Any, **kwargs: Any) -> Any:
+    """``func`` of values that do not move; those that do would make the result silently wrong."""
+    moving = (x for x in jets((args, kwargs)) if belongs(x, jet))
+    if not values_decide() or any(anywhere(x.components[1:] != 0) for x in moving):
         name = getattr(func, "__name__", str(func)).replace("__get__", ".data")
-        raise DetachedError(
+        raise refuse(
             f"{name} takes a value that depends on the coordinates out of the computation, and its derivative would be lost"
             f"{user_line()}. Use torch functions on the tensor itself (torch.sin instead of math.sin); if the value is "
             "meant as a constant, compute it outside of the function."
         )
-
-    return refused_rule
+    args, kwargs = map_tree(lambda x: value(x, jet), (args, kwargs))
+    return func(*args, **kwargs)
 
 
 BY_KIND: dict[Kind, Callable[[Rule], JetRule]] = {

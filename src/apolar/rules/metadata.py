@@ -7,8 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from apolar.engine.jet import Jet, belongs, beneath, constant_components, unsupported
+from apolar.engine.jet import Jet, belongs, beneath, constant_components, plain, unsupported
 from apolar.engine.torch_private import Transform, aten, local_scalar, transforms, without_overrides
+from apolar.rules.lifting import leave
 from apolar.rules.record import Kind
 from apolar.rules.registry import constant, leaving, refused, rule
 
@@ -106,7 +107,16 @@ def new(jet: Jet, func: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
     return as_jet(jet, func(x.value, *args, **kwargs)) if belongs(x, jet) else func(x, *args, **kwargs)
 
 
-constant(Tensor.new_tensor)
+@rule(Tensor.new_tensor)
+def new_tensor(jet: Jet, func: Any, x: Any, data: Any, **named: Any) -> Any:
+    """Of numbers; a tensor among them would leave."""
+    return leave(jet, func, plain(x), data, **named)
+
+
+@rule("__format__", kind=Kind.REFUSED)
+def formatted(jet: Jet, func: Any, x: Any, specification: str) -> Any:
+    """Of a number, text from which it can be read again; of a tensor with axes, its representation."""
+    return func(plain(x), specification) if x.ndim else leave(jet, func, x, specification)
 
 
 def as_jet(jet: Jet, value: Tensor) -> Any:

@@ -38,6 +38,7 @@ def cumsum(x: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
     return x.cumsum(axis(x, dim), dtype=dtype)
 
 
+linear("bincount", arguments=(1, "weights"))
 linear("diff", arguments=(0, 3, 4, "prepend", "append"))
 
 

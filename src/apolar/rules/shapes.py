@@ -48,6 +48,11 @@ def clone(jet: Jet, func: Any, x: Jet, *, memory_format: torch.memory_format = t
     return jet.like(x.components.clone(memory_format=memory_format if contiguous else torch.preserve_format))
 
 
+@composite("__deepcopy__")
+def deepcopy(x: Any, memo: Any) -> Any:
+    return x.clone()
+
+
 @rule("contiguous", kind=Kind.LINEAR, entries=Entries.APART)
 def contiguous(jet: Jet, func: Any, x: Jet, **options: Any) -> Jet:
     if x.components.ndim == 1 or not x.components.numel():

@@ -26,6 +26,7 @@ from apolar.transforms.inputs import (
     symbol,
     tensor,
 )
+from apolar.transforms.tracking import Tracking
 
 
 def grad(f: Function, argnums: Argnums = 0, has_aux: bool = False) -> Function:
@@ -58,26 +59,47 @@ def _gradient(g: Function, z: Tensor, has_aux: bool = False) -> tuple[Tensor, An
     """The gradient of a number, and the auxiliary value.
 
     Reverse mode once; inside of another evaluation or gradient, forward mode over all directions, so that no derivative of
-    higher order rests on nested reverse mode.
+    higher order rests on nested reverse mode. Forward mode, too, where reverse mode fails or a value left the computation.
     """
-    if isinstance(z, Jet) or _in_reverse_mode():
-        value = Auxiliary(g, has_aux)
-        columns = by_directions(lambda x: one_number(value(x)), z, tuple, axes_of(z), None)
-        return last_axis(value, z, columns), value.aux
+    if not isinstance(z, Jet) and not _in_reverse_mode():
+        try:
+            found = _by_reverse_mode(g, z, has_aux)
+        except Exception:
+            found = None
+        if found is not None:
+            return found
+        probe(lambda x: pair(g(x))[0] if has_aux else g(x), z)
+    value = Auxiliary(g, has_aux)
+    columns = by_directions(lambda x: one_number(value(x)), z, tuple, axes_of(z), AT_A_TIME)
+    return last_axis(value, z, columns), value.aux
 
+
+AT_A_TIME = 256
+"""Directions of forward mode that are carried at a time in place of reverse mode."""
+
+
+def _by_reverse_mode(g: Function, z: Tensor, has_aux: bool) -> tuple[Tensor, Any] | None:
+    """None where a value left the computation."""
     structure: list[Any] = []
 
     def number(x: Tensor) -> tuple[Tensor, list[Tensor]]:
-        y, aux = pair(call(g, (x,), (z,))) if has_aux else (call(g, (x,), (z,)), None)
+        with Tracking() as tracking:
+            y, aux = pair(call(g, (x,), (z,))) if has_aux else (call(g, (x,), (z,)), None)
         leaves, spec = tree_flatten(aux)
-        structure[:] = leaves, spec
+        structure[:] = leaves, spec, tracking.lost
         return one_number(y), [leaf for leaf in leaves if isinstance(leaf, Tensor)]
 
     with full_precision(z.device.type):
         gradient, tensors = torch.func.grad(number, has_aux=True)(z)
-    leaves, spec = structure
+    leaves, spec, lost = structure
     found = iter(tensors)
-    return gradient, tree_unflatten([next(found) if isinstance(leaf, Tensor) else leaf for leaf in leaves], spec)
+    aux = tree_unflatten([next(found) if isinstance(leaf, Tensor) else leaf for leaf in leaves], spec)
+    return None if lost else (gradient, aux)
+
+
+def probe(f: Function, *points: Tensor) -> None:
+    """Whether jets go through a function, along one direction: it fails here, before forward mode along all is begun."""
+    push(f, points, [[torch.ones_like(x)] for x in points], [symbol()])
 
 
 def _in_reverse_mode() -> bool:
@@ -149,14 +171,6 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
     (tensor([1., 1.]),)
     """
     points = [tensor(x) for x in primals]
-    if values_readable(*points):
-        value, back = torch.func.vjp(lambda *inputs: run(f, inputs, points), *points)  # type: ignore[misc]
-
-        def pull_back(cotangent: Any) -> Any:
-            with full_precision(points[0].device.type):
-                return back(_matching(cotangent, value))
-
-        return value, pull_back
 
     def pull(cotangent: Any) -> Any:
         def paired(*args: Any) -> Any:
@@ -165,7 +179,33 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
 
         return grad(paired, tuple(range(len(points))))(*points)
 
-    return f(*points), pull
+    if not values_readable(*points):
+        return f(*points), pull
+    lost: list[bool] = []
+
+    def followed(*inputs: Tensor) -> Any:
+        with Tracking() as tracking:
+            y = run(f, inputs, points)
+        lost.append(tracking.lost)
+        return y
+
+    try:
+        value, back = torch.func.vjp(followed, *points)  # type: ignore[misc]
+    except Exception:
+        lost.append(True)
+    if lost[-1]:
+        probe(f, *points)
+        return run(f, points, points), pull
+
+    def pull_back(cotangent: Any) -> Any:
+        fitting = _matching(cotangent, value)
+        try:
+            with full_precision(points[0].device.type):
+                return back(fitting)
+        except RuntimeError:  # something has no derivative in reverse mode
+            return pull(cotangent)
+
+    return value, pull_back
 
 
 def _matching(cotangent: Any, value: Any) -> Any:
