@@ -27,8 +27,8 @@ hypothesis.settings.register_profile(
 hypothesis.settings.register_profile("explore", deadline=None, max_examples=1000, print_blob=True)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
-# The tensors of the tests are small, and pytest-xdist already fills the cores.
-torch.set_num_threads(1)
+# The tensors of the tests are small, and pytest-xdist already fills the cores; `make portability` asks for two threads.
+torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

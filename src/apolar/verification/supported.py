@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
 from importlib.resources import files
+from typing import Any
 
 import torch
 from torch.overrides import resolve_name
@@ -50,6 +50,14 @@ def name_of(function: object) -> str | None:
     return name.replace("torch.functional.", "torch.")
 
 
+def torch_function_named(name: str) -> object | None:
+    """The function with that name; None where the installed PyTorch, older or newer than the list, has none."""
+    place: Any = torch
+    for part in name.split(".")[1:]:
+        place = getattr(place, part, None)
+    return place
+
+
 def lifted_by(function: object) -> str:
     """How a torch function is lifted, in the words of ``SupportedOperator.rule``."""
     kind = record_of(torch_function(function)).kind
@@ -67,7 +75,8 @@ def supported_operators() -> list[SupportedOperator]:
     verified = {name: (int(forward), int(reverse)) for name, forward, reverse in map(str.split, _lines())}
     named = {name: str(r.kind) for f, r in RECORDS.items() if r.kind not in NOT_LISTED and (name := name_of(f))}
     for name in verified.keys() - named.keys():
-        named[name] = lifted_by(functools.reduce(getattr, name.split(".")[1:], torch))
+        if function := torch_function_named(name):
+            named[name] = lifted_by(function)
     return sorted(
         SupportedOperator(name, kind, VERIFIED_ORDER if name in verified else 0, *verified.get(name, ()))
         for name, kind in named.items()
