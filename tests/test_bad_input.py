@@ -248,6 +248,7 @@ BUILT_IN: dict[type[ApolarError], type[Exception]] = {
     errors.SettingError: ValueError,
     errors.CaptureError: RuntimeError,
     errors.LanguageError: ValueError,
+    errors.TorchVersionError: ImportError,
     errors.RowCouplingError: RuntimeError,
     errors.UnsupportedOperator: NotImplementedError,
     errors.SingularPoint: ArithmeticError,

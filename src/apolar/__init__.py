@@ -20,6 +20,7 @@ from apolar.errors import (
     SettingError,
     ShapeError,
     SingularPoint,
+    TorchVersionError,
     UnsupportedOperator,
     VerificationError,
 )
