@@ -88,3 +88,8 @@ def unobserved() -> bool:
     A mode or ``torch.jit.trace`` sees what torch is asked for, and not what a compiled program writes.
     """
     return not (in_transform() or dual_level() >= 0 or dispatch_modes() or is_tracing())
+
+
+def may_wait() -> bool:
+    """Whether an operation may be computed later, when its result is read: no transform of torch.func would have ended then."""
+    return not in_transform()

@@ -50,8 +50,8 @@ def first(*names: str, otherwise: Any = None) -> Any:
             continue
     if otherwise is None:
         raise TorchVersionError(
-            f"PyTorch {torch.__version__} has no torch.{', nor torch.'.join(names)}, on which apolar relies. Install a version "
-            'that apolar was tested with: pip install "torch>=2.8,<2.14".'
+            f"PyTorch {torch.__version__} has no torch.{', nor torch.'.join(names)}, on which apolar relies. Install another "
+            "version of PyTorch, or a newer one of apolar: pip install --upgrade apolar."
         )
     return otherwise
 

@@ -19,8 +19,9 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.nn import Parameter
 
+from apolar.engine.context import may_wait
 from apolar.engine.jet import Jet
-from apolar.engine.torch_private import in_transform, version
+from apolar.engine.torch_private import version
 from apolar.errors import UnsupportedOperator
 from apolar.kernels import reverse
 from apolar.kernels.composition import composition
@@ -177,7 +178,7 @@ class Pending:
         return self.known is None and self.owner() is None and self.followers == 1 and self.recorded is recorded
 
     def _check(self) -> None:
-        if [x._version for x in self.parameters] != self.versions:
+        if [version(x) for x in self.parameters] != self.versions:
             raise UnsupportedOperator("a parameter was changed in place while the function runs: change it outside.")
 
 
@@ -250,7 +251,7 @@ def postponable(*tensors: Tensor) -> bool:
     for x in tensors:
         if type(x) not in (Tensor, Parameter) or x.is_inference() or torch.is_autocast_enabled(x.device.type):
             return False
-    return not in_transform()
+    return may_wait()
 
 
 def fits(x: Jet, weight: Tensor, bias: Tensor | None) -> bool:
