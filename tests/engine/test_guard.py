@@ -443,7 +443,7 @@ def test_code_that_reads_by_other_names() -> None:
     assert not Guard(lambda x: tables.__name__).opaque
 
     assert "`random`" in Guard(lambda x: random.random() * x).opaque[0]
-    assert "`np`" in Guard(lambda x: np.random.rand() * x).opaque[0]
+    assert "`np`" in Guard(lambda x: np.random.rand() * x).opaque[0]  # noqa: NPY002
     assert "`perf_counter`" in Guard(lambda x: perf_counter() * x).opaque[0]
     assert not Guard(lambda x: np.float64(2.0) * x).opaque
 

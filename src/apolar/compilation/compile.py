@@ -17,6 +17,7 @@ from torch.utils._pytree import tree_flatten, tree_unflatten
 from apolar.algebras.operators import Operator
 from apolar.compilation.capture import capture, cotangents
 from apolar.engine.guard import Guard, Memory, likeness
+from apolar.engine.reads import PARTS
 from apolar.errors import CaptureError, FunctionError
 from apolar.evaluation.evaluate import check_operators, evaluate
 from apolar.kernels.settings import settings
@@ -107,6 +108,9 @@ class Compiled:
 
     def __repr__(self) -> str:
         return f"compiled {self.function!r}, with {self.captures} captures"
+
+
+PARTS[Compiled] = ("function",)
 
 
 class Step:

@@ -15,6 +15,7 @@ import decimal
 import enum
 import fractions
 import functools
+import logging
 import pathlib
 import re
 import types
@@ -23,7 +24,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from operator import attrgetter, itemgetter, methodcaller
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -31,7 +32,7 @@ from torch import Tensor, nn
 from torch.nn.modules import module as torch_modules
 
 from apolar.algebras.operators import Coordinates, Operator
-from apolar.engine.code_names import library_file, library_name, names_in, names_of_class
+from apolar.engine.code_names import Names, library_file, library_name, names_in, names_of_class
 
 # ------------------------------------------------------------------------------------------------------ kinds of things
 
@@ -49,7 +50,15 @@ WRITTEN: dict[type, Callable[[Any], Any]] = {float: repr, complex: repr, np.ndar
 FIXED: tuple[type, ...] = (
     *(types.BuiltinFunctionType, types.MethodWrapperType, types.WrapperDescriptorType, types.MethodDescriptorType),
     *(types.GetSetDescriptorType, types.MemberDescriptorType, types.ClassMethodDescriptorType, np.ufunc),
-    *(torch._ops.OpOverload, torch._ops.OpOverloadPacket),
+    *(
+        types.GenericAlias,
+        types.UnionType,
+        TypeVar,
+        logging.Logger,
+        type(Names.globals),
+        torch._ops.OpOverload,
+        torch._ops.OpOverloadPacket,
+    ),
 )
 """Compared by identity, with nothing inside that could change."""
 
@@ -70,7 +79,7 @@ PARTS: dict[type, tuple[str, ...]] = {
     staticmethod: ("__func__",),
     classmethod: ("__func__",),
 }
-"""Compared by these attributes."""
+"""Compared by these attributes. Classes of apolar that hold caches add themselves."""
 
 LARGE = 10_000
 """Containers and arrays with more entries are not followed."""
@@ -225,50 +234,55 @@ class Reads:
     def _content(self, k: int, x: Any, users: bool) -> list[Any]:
         """Of something that is no class and no module of Python."""
         kind = type(x)
-        if isinstance(x, Tensor):
-            return self._put("weak", k)
-        if isinstance(x, VALUES):
+        if issubclass(kind, Tensor):
+            self.places["weak"].append(k)
+            return [Reads._attributes] if vars(x) else []
+        if issubclass(kind, VALUES):
             return self._put("values", k)
         if kind in WRITTEN:
             return self._put("written", k) if getattr(x, "size", 0) <= LARGE else self._unknown(k, "which is large")
-        if isinstance(x, types.FunctionType):
+        if kind is types.FunctionType:
             return self._function(k, x)
-        if kind is types.BuiltinMethodType and not isinstance(x.__self__, (types.ModuleType, type, type(None))):
+        if kind is types.BuiltinMethodType and x.__module__ is None and not isinstance(x.__self__, type):
             return [PARTS[kind]]
-        if isinstance(x, FIXED):
+        if issubclass(kind, FIXED):
             if getattr(x, "__module__", None) in CHANGING:
                 return self._unknown(k, "whose results change")
             return self._put("fixed", k)
         if kind in PARTS:
             empty = kind is types.CellType and not _filled(x)
             return self._unknown(k, "which is not set yet") if empty else [PARTS[kind]]
-        if isinstance(x, weakref.ref):
+        if issubclass(kind, weakref.ref):
             return [Reads._referents]
-        return self._object(k, x, users)
+        return self._container(k, x, users) if issubclass(kind, CONTAINERS) else self._object(k, x)
 
-    def _object(self, k: int, x: Any, users: bool) -> list[Any]:
-        """A container, or an object with attributes."""
-        kind = type(x)
-        ways: list[Any] = []
-        container = isinstance(x, CONTAINERS)
-        if container and len(x) > LARGE:
+    def _container(self, k: int, x: Any, users: bool) -> list[Any]:
+        own = {name for cls in type(x).__mro__ if not library_name(cls.__module__) for name in vars(cls)}
+        if not own.isdisjoint(("__iter__", "__len__", "values")):
+            return self._unknown(k, "which says itself what it holds")
+        if len(x) > LARGE:
             return self._unknown(k, "which is large")
-        if container and not len(x) and not users:
+        if not len(x) and not users:
             return self._put("empty", k)
+        ways: list[Any] = [Reads._attributes] if users and getattr(x, "__dict__", None) else []
         if isinstance(x, ENTRIES):
-            ways.append(Reads._entries)
-        elif container:
-            ways += [Reads._mapping] if all(isinstance(key, VALUES) for key in x) else [Reads._entries, Reads._values]
-        if isinstance(x, nn.Module):
+            return [Reads._entries, *ways]
+        named = all(isinstance(key, VALUES) for key in x)
+        return [Reads._mapping, *ways] if named else [Reads._entries, Reads._values, *ways]
+
+    def _object(self, k: int, x: Any) -> list[Any]:
+        """What has attributes."""
+        kind, slots = type(x), _slots(x)
+        attributes = isinstance(getattr(x, "__dict__", None), dict)
+        if _compiled(kind, len(slots)) or not (slots or attributes):
+            return self._unknown(k, f"{kind.__module__}.{kind.__qualname__}")
+        ways: list[Any] = [slots] if slots else []
+        if attributes:
+            ways.append(Reads._attributes)
+        if issubclass(kind, nn.Module):
             self.places["modules"].append(k)
             ways += [Reads._called] if all(hasattr(kind, name) for name in CALLED) else []
-        if users or not container:
-            slots = _slots(x)
-            if not container and _compiled(kind, len(slots)):
-                return self._unknown(k, f"{kind.__module__}.{kind.__qualname__}")
-            ways += [slots] if slots else []
-            ways += [Reads._attributes] if isinstance(getattr(x, "__dict__", None), dict) else []
-        return ways or self._unknown(k, f"{kind.__module__}.{kind.__qualname__}")
+        return ways
 
     def _function(self, k: int, f: types.FunctionType) -> list[Any]:
         if library_file(f.__code__.co_filename):
