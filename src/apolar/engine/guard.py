@@ -18,7 +18,9 @@ from typing import Any, Generic, TypeVar
 
 from torch import Tensor, nn
 
-from apolar.engine.reads import WRITTEN, Reads, picker
+from apolar.engine.kinds import WRITTEN
+from apolar.engine.reads import Reads
+from apolar.engine.steps import picker
 
 T = TypeVar("T")
 

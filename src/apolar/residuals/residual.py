@@ -20,7 +20,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 from apolar.algebras.algebra import Algebra, algebra
 from apolar.algebras.operators import Coordinates, Operator
 from apolar.algebras.operators import coordinates as system
-from apolar.engine.reads import PARTS
+from apolar.engine.kinds import PARTS
 from apolar.errors import CoordinateError, FunctionError, OperatorError, ShapeError
 from apolar.evaluation.evaluate import evaluate
 from apolar.residuals.nodes import RESERVED, Field, Space, Sum, readings
