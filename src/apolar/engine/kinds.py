@@ -42,15 +42,8 @@ WRITTEN: dict[type, Callable[[Any], Any]] = {float: repr, complex: repr, np.ndar
 FIXED: tuple[type, ...] = (
     *(types.BuiltinFunctionType, types.MethodWrapperType, types.WrapperDescriptorType, types.MethodDescriptorType),
     *(types.GetSetDescriptorType, types.MemberDescriptorType, types.ClassMethodDescriptorType, np.ufunc),
-    *(
-        types.GenericAlias,
-        types.UnionType,
-        TypeVar,
-        logging.Logger,
-        type(Names.globals),
-        torch._ops.OpOverload,
-        torch._ops.OpOverloadPacket,
-    ),
+    *(types.GenericAlias, types.UnionType, TypeVar, logging.Logger, type(Names.globals)),
+    *(torch._ops.OpOverload, torch._ops.OpOverloadPacket),
 )
 """Compared by identity, with nothing inside that could change."""
 

@@ -12,10 +12,11 @@ from __future__ import annotations
 import functools
 import types
 import weakref
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
 from torch import Tensor, nn
 
 from apolar.engine import steps
@@ -109,17 +110,15 @@ class Reads:
                 way(self, places) if callable(way) else self._parts(places, way)
             start = level.stop
 
-    def marks(self) -> Counter[tuple[str, Any]]:
-        """What tells whether an item has changed, beside its path."""
-        groups = {k: group for group in ("values", "written", "weak", "fixed") for k in self.places[group]}
-
-        def mark(k: int, x: Any) -> Any:
-            if k not in groups:
-                return len(x) if isinstance(x, CONTAINERS) else None  # type: ignore[arg-type]
-            return repr(x) if groups[k] == "values" else WRITTEN[type(x)](x) if groups[k] == "written" else id(x)
-
-        read = ((k, x, path) for k, (x, path) in enumerate(zip(self.items, self.paths)) if path is not None)
-        return Counter((path, (type(x).__qualname__, mark(k, x))) for k, x, path in read)
+    def marks(self) -> Iterator[tuple[str, int]]:
+        """The path of each item, and a number that tells whether it has changed."""
+        ways: dict[str, Callable[[Any], Any]]
+        ways = {"values": repr, "written": lambda x: WRITTEN[type(x)](x), "weak": id, "fixed": id}
+        known = {k: way for group, way in ways.items() for k in self.places[group]}
+        for k, (x, path) in enumerate(zip(self.items, self.paths)):
+            if path is not None:
+                way = known.get(k, len if isinstance(x, CONTAINERS) else type)
+                yield path, hash((path, type(x), way(x)))
 
     # -------------------------------------------------------------------------------------------------- one item
 
@@ -154,12 +153,13 @@ class Reads:
         if issubclass(kind, VALUES):
             return self._put("values", k)
         if kind in WRITTEN:
-            return self._put("written", k) if getattr(x, "size", 0) <= LARGE else self._unknown(k, "which is large")
+            array = kind is np.ndarray and (x.size > LARGE or x.dtype.hasobject)
+            return self._unknown(k, "an array that is large or of objects") if array else self._put("written", k)
         if kind is types.FunctionType:
             return self._function(k, x)
         if kind is types.BuiltinMethodType and x.__module__ is None and not isinstance(x.__self__, type):
             return [PARTS[kind]]
-        if issubclass(kind, FIXED):
+        if issubclass(kind, FIXED) or kind is object:
             if getattr(x, "__module__", None) in CHANGING:
                 return self._unknown(k, "whose results change")
             return self._put("fixed", k)
