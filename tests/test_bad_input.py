@@ -155,7 +155,7 @@ DETACHED: dict[str, Line] = {
     "numpy()": (of(lambda p: p.numpy()), DetachedError, "numpy takes a value"),
     "math": (of(lambda p: math.sin(p[0, 0]) * p), DetachedError, r"torch\.sin instead of math\.sin"),
     "in one argument of several": (
-        lambda: ap.evaluate(lambda x, y: x * y.detach(), (X[:, :1], X[:, 1:]), dx),
+        lambda: ap.evaluate(lambda x, y: x * y.detach(), (X[:, :1], X[:, 1:]), dy),
         DetachedError,
         "detach takes a value",
     ),

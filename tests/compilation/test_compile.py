@@ -343,6 +343,16 @@ def test_a_method_of_an_object() -> None:
     assert step.captures == 2
 
 
+def test_what_was_compiled_inside_of_it() -> None:
+    inner = ap.compile(dx**2)
+    step, net = ap.compile(lambda f, p: 2 * inner(f, p)), network()
+    for _ in range(2):
+        assert close(step(net, X), 2 * ap.evaluate(net, X, dx**2))
+    net[1].register_forward_hook(lambda module, inputs, output: 2 * output)
+    assert close(step(net, X), 2 * ap.evaluate(net, X, dx**2))
+    assert step.captures == 2
+
+
 def test_modes_in_turn() -> None:
     """Both captures stay."""
     net, step = network(), ap.compile(dx**2)

@@ -304,6 +304,7 @@ OBJECTS: dict[str, tuple[Any, Any]] = {
     "keys that are objects": ({Sine: 1}, {Slotted: 1}),
     "a network": (network(), network()),
     "nothing": (None, 0),
+    "a sentinel": (object(), object()),
 }
 
 
@@ -419,6 +420,7 @@ HELD: dict[str, tuple[Callable[[], Any], str]] = {
     "a file": (io.StringIO, "value.*StringIO"),
     "an iterator": (lambda: iter([1]), "value.*iterator"),
     "a large list": (lambda: [0.0] * 20_000, "value.*large"),
+    "an array of objects": (lambda: np.array([lambda: 1], dtype=object), "value.*array"),
     "a generator of random numbers": (torch.Generator, "value.*Generator"),
     "inside of an object": (lambda: Sine(io.StringIO()), r"value\.omega.*StringIO"),  # type: ignore[arg-type]
     "inside of a list": (lambda: [1, {"k": io.StringIO()}], r"value\[1\]\['k'\].*StringIO"),

@@ -106,8 +106,17 @@ def test_a_verdict_is_remembered() -> None:
     assert count == 10
     for n in range(10):
         ap.evaluate(lambda x: f(x), X, dx)
-        count = count if n else count.zero_()
+        if n == 0:
+            count.zero_()
     assert count == 9
+
+
+def test_another_batch_is_tried_once() -> None:
+    f, count = calls(torch.sin)
+    for n, rows in enumerate((6, 5, 6, 5)):
+        count.zero_()
+        ap.evaluate(f, X[:rows], dx)
+        assert (count > 1) == (n < 2)
 
 
 def test_what_cannot_be_followed_is_tried_again() -> None:

@@ -15,7 +15,9 @@ from torch import Tensor
 
 from apolar.algebras.operators import Operator
 from apolar.compilation.capture import capture, cotangents
+from apolar.engine.context import capturing
 from apolar.engine.guard import Guard, Memory, likeness
+from apolar.engine.kinds import PARTS
 from apolar.engine.torch_private import tree_flatten, tree_unflatten
 from apolar.errors import CaptureError, FunctionError
 from apolar.evaluation.evaluate import check_operators, evaluate
@@ -79,7 +81,7 @@ class Compiled:
         """What the function returns."""
         leaves, structure = tree_flatten((args, named))
         tensors = [x for x in leaves if isinstance(x, Tensor)]
-        if not all(map(postponable, tensors)):
+        if capturing.get() or not all(map(postponable, tensors)):
             return self.function(*args, **named)
         read = [self.function, *(x for x in leaves if not isinstance(x, Tensor))]
         state = torch.is_grad_enabled(), torch.get_default_dtype()
@@ -107,6 +109,9 @@ class Compiled:
 
     def __repr__(self) -> str:
         return f"compiled {self.function!r}, with {self.captures} captures"
+
+
+PARTS[Compiled] = ("function",)
 
 
 class Step:

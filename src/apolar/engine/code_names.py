@@ -6,6 +6,7 @@ At the bottom of the engine: knows no torch.
 from __future__ import annotations
 
 import dis
+import os
 import sys
 import sysconfig
 import types
@@ -57,9 +58,9 @@ def names_of_class(cls: type) -> frozenset[str]:
 
 # ------------------------------------------------------------------------------------------------------ libraries
 
-STANDARD = tuple({path for name in ("stdlib", "platstdlib") if (path := sysconfig.get_path(name))})
+STANDARD = tuple({path + os.sep for name in ("stdlib", "platstdlib") if (path := sysconfig.get_path(name))})
 INSTALLED = {"site-packages", "dist-packages"}
-APOLAR = str(Path(__file__).parents[1])
+APOLAR = str(Path(__file__).parents[1]) + os.sep
 
 
 @lru_cache(10_000)

@@ -18,7 +18,9 @@ from typing import Any, Generic, TypeVar
 
 from torch import Tensor, nn
 
-from apolar.engine.reads import WRITTEN, Reads, picker
+from apolar.engine.kinds import WRITTEN
+from apolar.engine.reads import Reads
+from apolar.engine.steps import picker
 
 T = TypeVar("T")
 
@@ -47,7 +49,7 @@ class Guard:
         reads = Reads(roots, ignored)
         items, places = reads.items, reads.places
         self.opaque, self.ignored = tuple(reads.opaque.values()), ignored
-        self._steps, self._marks = reads.steps, reads.marks()
+        self._steps, self._marks = reads.steps, frozenset(mark for _, mark in reads.marks())
         self._modules = [weakref.ref(items[k]) for k in places["modules"]]
 
         empty, values = places["empty"], places["values"]
@@ -92,8 +94,8 @@ class Guard:
 
     def differences(self, *roots: Any) -> list[str]:
         """Paths to what the roots read otherwise, as ``net.scale``: for messages, far slower than ``holds``."""
-        changed = (self._marks - (now := Reads(roots, self.ignored).marks())) + (now - self._marks)
-        return sorted({path for path, _ in changed}, key=len) or ["what it holds"]
+        changed = {path for path, mark in Reads(roots, self.ignored).marks() if mark not in self._marks}
+        return sorted(changed, key=len) or ["what it holds"]
 
     @property
     def alive(self) -> bool:
@@ -103,6 +105,10 @@ class Guard:
     def modules(self) -> Iterator[nn.Module]:
         """Those that were read."""
         return (x for reference in self._modules if (x := reference()) is not None)
+
+
+KEYS = 1000
+"""So many keys are remembered."""
 
 
 class Memory(Generic[T]):
@@ -126,6 +132,8 @@ class Memory(Generic[T]):
         living = {k: tuple(e for e in entries if e[0].alive) for k, entries in list(self._known.items())}
         self._known = {k: entries for k, entries in living.items() if entries}
         self._known[key] = ((guard, value), *self._known.get(key, ()))[: self._most]
+        if len(self._known) > KEYS:
+            del self._known[next(iter(self._known))]
 
     def guards(self, key: Any) -> list[Guard]:
         """Those for a key, the latest first."""

@@ -9,112 +9,37 @@ one flat list, in the order in which the steps find it, so that the walk can be 
 
 from __future__ import annotations
 
-import collections
-import datetime
-import decimal
-import enum
-import fractions
 import functools
-import pathlib
-import re
 import types
 import weakref
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from itertools import chain
-from operator import attrgetter, itemgetter, methodcaller
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor, nn
-from torch.nn.modules import module as torch_modules
 
-from apolar.algebras.operators import Coordinates, Operator
+from apolar.engine import steps
 from apolar.engine.code_names import library_file, library_name, names_in, names_of_class
-from apolar.engine.torch_private import OpOverload, OpOverloadPacket
-
-# ------------------------------------------------------------------------------------------------------ kinds of things
-
-VALUES: tuple[type, ...] = (
-    *(int, bool, str, bytes, type(None), type(...), type(NotImplemented), range, slice, types.CodeType),
-    *(torch.dtype, torch.device, torch.Size, torch.layout, torch.memory_format),
-    *(fractions.Fraction, decimal.Decimal, datetime.date, datetime.timedelta, pathlib.PurePath, re.Pattern),
-    *(np.generic, np.dtype, enum.Enum, Operator, Coordinates),
+from apolar.engine.kinds import (
+    ASIDE,
+    CALLED,
+    CHANGING,
+    CONTAINERS,
+    DYNAMIC,
+    ENTRIES,
+    FIXED,
+    GLOBAL_HOOKS,
+    HIDDEN,
+    IMPLIED,
+    LARGE,
+    LIFE,
+    PARTS,
+    UNREAD,
+    VALUES,
+    WRITTEN,
 )
-"""Compared by type and value."""
-
-WRITTEN: dict[type, Callable[[Any], Any]] = {float: repr, complex: repr, np.ndarray: methodcaller("dumps")}
-"""Compared by what this makes of them: NaN is equal to itself, and -0.0 is not 0.0."""
-
-FIXED: tuple[type, ...] = (
-    *(types.BuiltinFunctionType, types.MethodWrapperType, types.WrapperDescriptorType, types.MethodDescriptorType),
-    *(types.GetSetDescriptorType, types.MemberDescriptorType, types.ClassMethodDescriptorType, np.ufunc),
-    *(OpOverload, OpOverloadPacket),
-)
-"""Compared by identity, with nothing inside that could change."""
-
-ENTRIES: tuple[type, ...] = (list, tuple, set, frozenset, collections.deque)
-"""Compared entry by entry, as dictionaries are."""
-
-CONTAINERS = (dict, types.MappingProxyType, *ENTRIES)
-
-PARTS: dict[type, tuple[str, ...]] = {
-    types.FunctionType: ("__code__", "__closure__", "__defaults__", "__kwdefaults__", "__dict__", "__globals__"),
-    types.MethodType: ("__func__", "__self__"),
-    types.BuiltinMethodType: ("__name__", "__self__"),
-    types.CellType: ("cell_contents",),
-    functools.partial: ("func", "args", "keywords"),
-    functools.cached_property: ("func",),
-    type(functools.lru_cache(len)): ("__wrapped__",),
-    property: ("fget",),
-    staticmethod: ("__func__",),
-    classmethod: ("__func__",),
-}
-"""Compared by these attributes."""
-
-LARGE = 10_000
-"""Containers and arrays with more entries are not followed."""
-
-# ------------------------------------------------------------------------------------------------------ names with a meaning
-
-DYNAMIC = {"getattr", "hasattr", "vars", "dir", "__dict__", "attrgetter", "methodcaller", "__getattribute__"}
-"""Code that mentions one of these may read any attribute."""
-
-HIDDEN = {"globals", "eval", "exec", "__import__", "open", "input"}
-"""Builtins that may read anything."""
-
-CHANGING = {"time", "random", "secrets", "numpy.random"}
-"""Modules of libraries whose functions return something else at each call."""
-
-CALLED = ("forward", "__call__")
-"""What makes a module do something else when it is patched on a class."""
-
-IMPLIED = {"forward", "backward", "setup_context", "jvp", "vmap", "training"}
-"""Attributes that torch reads without code that mentions them."""
-
-LIFE = {"__init__", "__new__", "__post_init__"}
-"""Methods that are called when an object is made."""
-
-UNREAD = {
-    "__repr__",
-    "__str__",
-    "__del__",
-    "__reduce__",
-    "__reduce_ex__",
-    "__getstate__",
-    "__setstate__",
-    "__init_subclass__",
-}
-"""Methods of the language that no computation calls."""
-
-ASIDE = re.compile("state_dict|non_persistent|_with_kwargs$|_always_called$")
-"""Attributes of modules that only loading and saving read, or that only say how a hook is called."""
-
-GLOBAL_HOOKS = [x for name, x in vars(torch_modules).items() if name.startswith("_global_") and isinstance(x, dict)]
-"""What torch calls with every module."""
-
-Step = Callable[[list[Any]], bool]
+from apolar.engine.steps import Step
 
 
 class Mentioned:
@@ -172,9 +97,7 @@ class Reads:
         self._labels: dict[int, Sequence[str]] = {}
         self.items += roots
         self.paths += map(_name, roots)
-        self.steps.append(_with_global_hooks)
-        self.items += GLOBAL_HOOKS
-        self.paths += ["the hooks for all modules"] * len(GLOBAL_HOOKS)
+        self._take(steps.with_global_hooks, ["the hooks for all modules"] * len(GLOBAL_HOOKS))
         start = 0
         while start < len(self.items):
             level = range(start, len(self.items))
@@ -187,17 +110,15 @@ class Reads:
                 way(self, places) if callable(way) else self._parts(places, way)
             start = level.stop
 
-    def marks(self) -> collections.Counter[tuple[str, Any]]:
-        """What tells whether an item has changed, beside its path."""
-        groups = {k: group for group in ("values", "written", "weak", "fixed") for k in self.places[group]}
-
-        def mark(k: int, x: Any) -> Any:
-            if k not in groups:
-                return len(x) if isinstance(x, CONTAINERS) else None  # type: ignore[arg-type]
-            return repr(x) if groups[k] == "values" else WRITTEN[type(x)](x) if groups[k] == "written" else id(x)
-
-        read = ((k, x, path) for k, (x, path) in enumerate(zip(self.items, self.paths)) if path is not None)
-        return collections.Counter((path, (type(x).__qualname__, mark(k, x))) for k, x, path in read)
+    def marks(self) -> Iterator[tuple[str, int]]:
+        """The path of each item, and a number that tells whether it has changed."""
+        ways: dict[str, Callable[[Any], Any]]
+        ways = {"values": repr, "written": lambda x: WRITTEN[type(x)](x), "weak": id, "fixed": id}
+        known = {k: way for group, way in ways.items() for k in self.places[group]}
+        for k, (x, path) in enumerate(zip(self.items, self.paths)):
+            if path is not None:
+                way = known.get(k, len if isinstance(x, CONTAINERS) else type)
+                yield path, hash((path, type(x), way(x)))
 
     # -------------------------------------------------------------------------------------------------- one item
 
@@ -226,50 +147,56 @@ class Reads:
     def _content(self, k: int, x: Any, users: bool) -> list[Any]:
         """Of something that is no class and no module of Python."""
         kind = type(x)
-        if isinstance(x, Tensor):
-            return self._put("weak", k)
-        if isinstance(x, VALUES):
+        if issubclass(kind, Tensor):
+            self.places["weak"].append(k)
+            return [Reads._attributes] if vars(x) else []
+        if issubclass(kind, VALUES):
             return self._put("values", k)
         if kind in WRITTEN:
-            return self._put("written", k) if getattr(x, "size", 0) <= LARGE else self._unknown(k, "which is large")
-        if isinstance(x, types.FunctionType):
+            array = kind is np.ndarray and (x.size > LARGE or x.dtype.hasobject)
+            return self._unknown(k, "an array that is large or of objects") if array else self._put("written", k)
+        if kind is types.FunctionType:
             return self._function(k, x)
-        if kind is types.BuiltinMethodType and not isinstance(x.__self__, (types.ModuleType, type, type(None))):
+        if kind is types.BuiltinMethodType and x.__module__ is None and not isinstance(x.__self__, type):
             return [PARTS[kind]]
-        if isinstance(x, FIXED):
+        if issubclass(kind, FIXED) or kind is object:
             if getattr(x, "__module__", None) in CHANGING:
                 return self._unknown(k, "whose results change")
             return self._put("fixed", k)
         if kind in PARTS:
             empty = kind is types.CellType and not _filled(x)
             return self._unknown(k, "which is not set yet") if empty else [PARTS[kind]]
-        if isinstance(x, weakref.ref):
+        if issubclass(kind, weakref.ref):
             return [Reads._referents]
-        return self._object(k, x, users)
+        return self._container(k, x, users) if issubclass(kind, CONTAINERS) else self._object(k, x)
 
-    def _object(self, k: int, x: Any, users: bool) -> list[Any]:
-        """A container, or an object with attributes."""
-        kind = type(x)
-        ways: list[Any] = []
-        container = isinstance(x, CONTAINERS)
-        if container and len(x) > LARGE:
+    def _container(self, k: int, x: Any, users: bool) -> list[Any]:
+        own = {name for cls in type(x).__mro__ if not library_name(cls.__module__) for name in vars(cls)}
+        if not own.isdisjoint(("__iter__", "__len__", "values")):
+            return self._unknown(k, "which says itself what it holds")
+        if len(x) > LARGE:
             return self._unknown(k, "which is large")
-        if container and not len(x) and not users:
+        if not len(x) and not users:
             return self._put("empty", k)
+        ways: list[Any] = [Reads._attributes] if users and getattr(x, "__dict__", None) else []
         if isinstance(x, ENTRIES):
-            ways.append(Reads._entries)
-        elif container:
-            ways += [Reads._mapping] if all(isinstance(key, VALUES) for key in x) else [Reads._entries, Reads._values]
-        if isinstance(x, nn.Module):
+            return [Reads._entries, *ways]
+        named = all(isinstance(key, VALUES) for key in x)
+        return [Reads._mapping, *ways] if named else [Reads._entries, Reads._values, *ways]
+
+    def _object(self, k: int, x: Any) -> list[Any]:
+        """What has attributes."""
+        kind, slots = type(x), _slots(x)
+        attributes = isinstance(getattr(x, "__dict__", None), dict)
+        if _compiled(kind, len(slots)) or not (slots or attributes):
+            return self._unknown(k, f"{kind.__module__}.{kind.__qualname__}")
+        ways: list[Any] = [slots] if slots else []
+        if attributes:
+            ways.append(Reads._attributes)
+        if issubclass(kind, nn.Module):
             self.places["modules"].append(k)
             ways += [Reads._called] if all(hasattr(kind, name) for name in CALLED) else []
-        if users or not container:
-            slots = _slots(x)
-            if not container and _compiled(kind, len(slots)):
-                return self._unknown(k, f"{kind.__module__}.{kind.__qualname__}")
-            ways += [slots] if slots else []
-            ways += [Reads._attributes] if isinstance(getattr(x, "__dict__", None), dict) else []
-        return ways or self._unknown(k, f"{kind.__module__}.{kind.__qualname__}")
+        return ways
 
     def _function(self, k: int, f: types.FunctionType) -> list[Any]:
         if library_file(f.__code__.co_filename):
@@ -309,138 +236,69 @@ class Reads:
 
     # ------------------------------------------------------------------------------------- from one level to the next
 
-    def _step(self, step: Step, items: Iterable[Any], paths: Iterable[str | None]) -> int:
-        """Remember a step, and take it; returns where its items start."""
-        start = len(self.items)
+    def _take(self, step: Step, paths: Iterable[str | None], roles: Iterable[str] = ()) -> None:
+        """Append what a step finds."""
+        self._roles.update({k: role for k, role in enumerate(roles, len(self.items)) if role})
         self.steps.append(step)
-        self.items += items
+        step(self.items)
         self.paths += paths
-        return start
 
     def _parts(self, places: list[int], names: tuple[str, ...]) -> None:
         """Attributes that all of them have."""
-        pick, get = picker(places), attrgetter(*names)
-        each: Callable[..., Any] = chain.from_iterable if len(names) > 1 else iter
-
-        def step(seen: list[Any]) -> bool:
-            seen.extend(each(map(get, pick(seen))))
-            return True
-
-        found = list(each(map(get, pick(self.items))))
-        place = self._step(step, found, [_part(str(self.paths[k]), name) for k in places for name in names])
-        for k in places:
-            for name in names:
-                self._roles[place] = {"__globals__": "globals", "__mro__": f"classes of {self._roles.get(k, '')}"}.get(
-                    name, ""
-                )
-                if name in ("__closure__", "__defaults__"):
-                    code = self.items[k].__code__
-                    arguments = code.co_varnames[: code.co_argcount][-len(self.items[place] or ()) :]
-                    self._labels[place] = code.co_freevars if name == "__closure__" else arguments
-                place += 1
+        roles = {"__globals__": lambda k: "globals", "__mro__": lambda k: f"classes of {self._roles.get(k, '')}"}
+        start = len(self.items)
+        self._take(
+            steps.parts(places, names),
+            [_part(str(self.paths[k]), name) for k in places for name in names],
+            [roles[name](k) if name in roles else "" for k in places for name in names],
+        )
+        for place, (k, name) in enumerate(((k, name) for k in places for name in names), start):
+            if name == "__closure__":
+                self._labels[place] = self.items[k].__code__.co_freevars
+            elif name == "__defaults__":
+                code = self.items[k].__code__
+                self._labels[place] = code.co_varnames[: code.co_argcount][-len(self.items[place] or ()) :]
 
     def _types(self, places: list[int]) -> None:
-        pick = picker(places)
-
-        def step(seen: list[Any]) -> bool:
-            seen.extend(map(type, pick(seen)))
-            return True
-
-        start = self._step(step, map(type, pick(self.items)), [f"the class of {self.paths[k]}" for k in places])
-        self._roles.update(dict.fromkeys(range(start, len(self.items)), "type"))
+        self._take(steps.each(places, type), [f"the class of {self.paths[k]}" for k in places], ["type"] * len(places))
 
     def _referents(self, places: list[int]) -> None:
         """What weak references refer to."""
-        pick, call = picker(places), weakref.ref.__call__
-
-        def step(seen: list[Any]) -> bool:
-            seen.extend(map(call, pick(seen)))
-            return True
-
-        self._step(step, map(call, pick(self.items)), [self.paths[k] for k in places])
+        self._take(steps.each(places, weakref.ref.__call__), [self.paths[k] for k in places])
 
     def _called(self, places: list[int]) -> None:
         """Of each class of modules."""
         places = list({type(self.items[k]): k for k in reversed(places)}.values())
-        pick, get = picker(places), attrgetter(*CALLED)
-
-        def step(seen: list[Any]) -> bool:
-            seen.extend(chain.from_iterable(map(get, map(type, pick(seen)))))
-            return True
-
-        found = list(chain.from_iterable(map(get, map(type, pick(self.items)))))
-        self._step(step, found, [f"{type(self.items[k]).__name__}.{name}" for k in places for name in CALLED])
+        paths = [f"{type(self.items[k]).__name__}.{name}" for k in places for name in CALLED]
+        self._take(steps.parts(places, CALLED, of=type), paths)
 
     def _entries(self, places: list[int]) -> None:
         """Of sequences and sets; the keys of dictionaries."""
-        pick = picker(places)
-        found = pick(self.items)
-        kinds, lengths = list(map(type, found)), list(map(len, found))
-
-        def step(seen: list[Any]) -> bool:
-            found = pick(seen)
-            if list(map(type, found)) != kinds or list(map(len, found)) != lengths:
-                return False
-            seen.extend(chain.from_iterable(found))
-            return True
-
-        paths = [
-            label if isinstance(label, str) else f"{self.paths[k]}[{label}]"
-            for k, length in zip(places, lengths)
-            for label in self._labels.get(k, range(length))
-        ]
-        start = self._step(step, chain.from_iterable(found), paths)
-        for k, length in zip(places, lengths):
-            role = BASES.get(self._roles.get(k, ""), "")
-            self._roles.update(dict.fromkeys(range(start, start + length), role))
-            start += length
+        paths: list[str] = []
+        roles: list[str] = []
+        for k in places:
+            labels = self._labels.get(k) or [f"{self.paths[k]}[{n}]" for n in range(len(self.items[k]))]
+            paths += labels
+            roles += [BASES.get(self._roles.get(k, ""), "")] * len(labels)
+        self._take(steps.entries(places, self.items), paths, roles)
 
     def _mapping(self, places: list[int]) -> None:
         """The values of dictionaries, whose keys stay."""
-        pick = picker(places)
-        found = pick(self.items)
-        kinds, keys, values = list(map(type, found)), list(map(tuple, found)), methodcaller("values")
-
-        def step(seen: list[Any]) -> bool:
-            found = pick(seen)
-            if list(map(type, found)) != kinds or list(map(tuple, found)) != keys:
-                return False
-            seen.extend(chain.from_iterable(map(values, found)))
-            return True
-
-        paths = [_entry(str(self.paths[k]), key) for k, names in zip(places, keys) for key in names]
-        self._step(step, chain.from_iterable(map(values, found)), paths)
+        paths = [_entry(str(self.paths[k]), key) for k in places for key in self.items[k]]
+        self._take(steps.mapping(places, self.items), paths)
 
     def _values(self, places: list[int]) -> None:
         """The values of dictionaries whose keys are objects."""
-        pick, values = picker(places), methodcaller("values")
-
-        def step(seen: list[Any]) -> bool:
-            seen.extend(chain.from_iterable(map(values, pick(seen))))
-            return True
-
-        found = pick(self.items)
-        paths = [f"{self.paths[k]}[{n}]" for k, d in zip(places, found) for n in range(len(d))]
-        self._step(step, chain.from_iterable(map(values, found)), paths)
+        paths = [f"{self.paths[k]}[{n}]" for k in places for n in range(len(self.items[k]))]
+        self._take(steps.values(places), paths)
 
     def _attributes(self, places: list[int]) -> None:
         """Of objects: the names of all, the values of those that are mentioned."""
-        pick, get, values = picker(places), attrgetter("__dict__"), dict.values
-        found = list(map(get, pick(self.items)))
-        keys = list(map(tuple, found))
-
-        def step(seen: list[Any]) -> bool:
-            found = list(map(get, pick(seen)))
-            if list(map(tuple, found)) != keys:
-                return False
-            seen.extend(chain.from_iterable(map(values, found)))
-            return True
-
-        paths = []
-        for k, names in zip(places, keys):
+        paths: list[str | None] = []
+        for k in places:
             own = _own_names(type(self.items[k]))  # type: ignore[arg-type]
-            paths += [f"{self.paths[k]}.{name}" if name in own or name in self.names else None for name in names]
-        self._step(step, chain.from_iterable(map(values, found)), paths)
+            paths += [f"{self.paths[k]}.{n}" if n in own or n in self.names else None for n in vars(self.items[k])]
+        self._take(steps.attributes(places, self.items), paths)
 
     def _methods(self, places: list[int]) -> None:
         """What user code defines in classes: what is mentioned, and the methods that the language calls."""
@@ -452,55 +310,31 @@ class Reads:
             inherited = {
                 n for c in cls.__mro__[1:] for n in vars(c) if n in CALLED or (n in self.names and n[:2] != "__")
             }
-            self._namespace(k, attrgetter("__dict__"), wanted, inherited - own.keys(), f"{cls.__name__}.")
+            self._namespace(k, vars, wanted, inherited - own.keys(), f"{cls.__name__}.")
 
     def _module_attributes(self, places: list[int]) -> None:
         """Of modules of Python."""
         for k in places:
             wanted = [n for n in vars(self.items[k]) if n in self.names and n[:2] != "__"]
-            self._namespace(k, attrgetter("__dict__"), wanted, set(), f"{self.paths[k]}.")
+            self._namespace(k, vars, wanted, set(), f"{self.paths[k]}.")
 
     def _globals(self, places: list[int]) -> None:
-        """Of a function's module: what its code mentions, among builtins too."""
+        """Of a function's module: what its code mentions; builtins must not be hidden."""
         for k in places:
-            names = self.names.globals[id(self.items[k])]
-            self._namespace(k, _itself, sorted(names & self.items[k].keys()), names - self.items[k].keys(), "")
+            names, space = self.names.globals[id(self.items[k])], self.items[k].keys()
+            self._namespace(k, None, sorted(names & space), names - space, "")
 
-    def _namespace(self, k: int, of: Callable[[Any], Any], names: Sequence[str], absent: set[str], path: str) -> None:
-        """Some names in a dictionary, and that others are not there."""
-        pick = picker(names)
-        missing = frozenset(absent)
-
-        def step(seen: list[Any]) -> bool:
-            space = of(seen[k])
-            seen.extend(pick(space))
-            return bool(space.keys().isdisjoint(missing))
-
-        start = self._step(step, pick(of(self.items[k])), [path + name for name in names])
+    def _namespace(
+        self, k: int, of: Callable[[Any], Any] | None, names: Sequence[str], absent: set[str], path: str
+    ) -> None:
         roles = ["" if name in self.names.whole else "by name" for name in names]
-        self._roles.update({start + j: role for j, role in enumerate(roles)})
+        self._take(steps.namespace(k, of, names, frozenset(absent)), [path + name for name in names], roles)
 
 
 # ------------------------------------------------------------------------------------------------------ helpers
 
 BASES = {"classes of type": "base", "classes of ": "base of what is made", "classes of by name": "base of what is made"}
 """The roles of the classes that a class consists of, by that of their tuple."""
-
-
-def picker(places: Sequence[Any]) -> Callable[[Any], Sequence[Any]]:
-    """A function that takes some entries of a list or a dictionary."""
-    if len(places) > 1:
-        return itemgetter(*places)
-    return (lambda x: (x[places[0]],)) if places else lambda x: ()
-
-
-def _with_global_hooks(seen: list[Any]) -> bool:
-    seen.extend(GLOBAL_HOOKS)
-    return True
-
-
-def _itself(x: Any) -> Any:
-    return x
 
 
 def _filled(cell: types.CellType) -> bool:

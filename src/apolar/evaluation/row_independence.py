@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -15,16 +15,24 @@ from apolar.engine.guard import Guard, Memory, likeness
 from apolar.engine.torch_private import tree_leaves
 from apolar.errors import RowCouplingError
 
-_independent: Memory[Verdict] = Memory(most=8)
-"""Functions seen to treat rows independently, by the shape of the batch."""
+_independent: Memory[Seen] = Memory(most=8)
+"""Functions seen to treat rows independently."""
 
 PATIENCE = 64
 """At most so many calls pass before a verdict that no guard can follow is tested again."""
 
 
 @dataclass
+class Seen:
+    """For which batch shapes of how many axes, and whether all that the function reads is guarded."""
+
+    certain: bool
+    trials: dict[Any, Verdict] = field(default_factory=dict)
+
+
+@dataclass
 class Verdict:
-    """That rows are independent, while its guard holds.
+    """That rows are independent, while what the function reads stays the same.
 
     Where the function reads what cannot be followed, it is tested again after 1, 2, 4, ... calls.
 
@@ -55,16 +63,20 @@ def check_rows(f: Callable[..., Any], points: Sequence[Tensor], output: Any, bat
     """
     if not _to_be_tried(points, output, batch):
         return
-    key = (batch, points[0].ndim, likeness(f))
-    verdict = _independent.find(key, f)
-    if verdict is not None and not verdict.due():
+    key, trial = likeness(f), (batch, points[0].ndim)
+    seen = _independent.find(key, f)
+    if seen is not None and trial in seen.trials and not seen.trials[trial].due():
         return
-    guard = Guard(f) if verdict is None else None
-    _try(f, points, batch)
-    if guard is not None:
+    if seen is None:
+        guard = Guard(f)
+        _try(f, points, batch)
         if not guard.holds(f):  # f itself changes what it reads
             guard = Guard(f, ignored=frozenset(guard.differences(f)))
-        _independent.remember(key, guard, Verdict(left=1 if guard.opaque else None))
+        seen = Seen(certain=not guard.opaque)
+        _independent.remember(key, guard, seen)
+    else:
+        _try(f, points, batch)
+    seen.trials.setdefault(trial, Verdict(left=None if seen.certain else 1))
 
 
 def check_rows_once(f: Callable[..., Any], points: Sequence[Tensor], output: Any, batch: tuple[int, ...]) -> None:

@@ -19,6 +19,7 @@ from torch import Tensor
 from apolar.algebras.algebra import Algebra, algebra
 from apolar.algebras.operators import Coordinates, Operator
 from apolar.algebras.operators import coordinates as system
+from apolar.engine.kinds import PARTS
 from apolar.engine.torch_private import tree_leaves, tree_map
 from apolar.errors import CoordinateError, FunctionError, OperatorError, ShapeError
 from apolar.evaluation.evaluate import evaluate
@@ -179,3 +180,6 @@ class Residual:
             f"{head} = {recorded!r} in {self.coordinates}\n"
             f"operators: {', '.join(map(repr, operators))}\n{algebra(*operators).describe()}"
         )
+
+
+PARTS[Residual] = ("equation", "coordinates", "outputs")
