@@ -574,30 +574,17 @@ def test_training_mode_is_seen_when_it_is_switched_on_later(which: str, wrap: Ca
         ap.evaluate(f, X, dx)
 
 
-def test_the_trial_runs_once_for_a_function() -> None:
-    calls: list[int] = []
-
-    def f(x: Tensor) -> Tensor:
-        calls.append(1)
-        return x**2
-
-    ap.evaluate(f, X, dx)
-    first = len(calls)
-    ap.evaluate(f, X, dx)
-    assert first > 1
-    assert len(calls) == first + 1
-
-
 def test_the_trial_leaves_the_state_of_a_module_alone() -> None:
     net = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3)).double()
     before = tree_map(torch.clone, net.state_dict())
     with pytest.raises(RowCouplingError):
         ap.evaluate(net, X, dx)
-    changed = [k for k, v in net.state_dict().items() if not torch.equal(v, before[k])]
-    assert set(changed) <= {"1.running_mean", "1.running_var", "1.num_batches_tracked"}
+    assert not [k for k, v in net.state_dict().items() if not torch.equal(v, before[k])]
 
 
-@pytest.mark.parametrize("points", [torch.zeros(3, 2), torch.ones(3, 2), torch.full((3, 2), 0.3)], ids=str)
+@pytest.mark.parametrize("points", [torch.ones(3, 2), torch.full((3, 2), 0.3), torch.zeros(3, 2)], ids=str)
 def test_equal_points_do_not_hide_rows_that_mix(points: Tensor) -> None:
+    """At 0 the coupling is one of second order, so that the first derivative is right."""
+    order = 2 if not points.any() else 1
     with pytest.raises(ap.RowCouplingError):
-        ap.evaluate(lambda p: p * p.sum(0), points, dx)
+        ap.evaluate(lambda p: p * p.sum(0), points, dx**order)

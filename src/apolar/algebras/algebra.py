@@ -128,6 +128,20 @@ class Algebra:
         return all(terms == tuple((i, k - i, 1.0) for i in range(k + 1)) for k, terms in enumerate(self.product))
 
     @cached_property
+    def blocks(self) -> tuple[tuple[tuple[int, ...], Algebra], ...]:
+        """Components that no product connects, apart from p₀, as (their numbers, with 0; the algebra of these alone).
+
+        V is spanned by the subspaces of operators in disjoint sets of symbols, and φ(g) is computed in each of them.
+        """
+        block = {k: {k} for k in range(1, self.size)}
+        for k, terms in enumerate(self.nilpotent):
+            for i, j, _ in terms:
+                joined = block[k] | block[i] | block[j]
+                block.update(dict.fromkeys(joined, joined))
+        parts = dict.fromkeys((0, *sorted(block[k])) for k in range(1, self.size))
+        return tuple((part, algebra(*(self.basis[k] for k in part))) for part in parts)
+
+    @cached_property
     def path(self) -> tuple[tuple[Monomial, float], ...]:
         """Polynomials eₖ(ξ) = c ξᵅ dual to the basis, pᵢ(∂)eₖ(0) = δᵢₖ, as (α, c): a jet stands for the path Σₖ xₖ eₖ(ξ)."""
         return tuple(

@@ -19,20 +19,25 @@ HELD = 4
 
 
 def in_chunks(
-    run: Callable[..., list[Any]], tensors: Sequence[Tensor | None], rows: int, size: int, again: bool
+    prepared: Callable[..., Callable[..., list[Any]]],
+    tensors: Sequence[Tensor | None],
+    rows: int,
+    size: int,
+    again: bool,
 ) -> list[Any]:
-    """The results of ``run`` for some rows of the tensors at a time, one below the other.
+    """Results for some rows of the tensors at a time, one below the other.
 
     Args:
-        run: of the tensors for some rows.
+        prepared: of the tensors for some rows, the function of them that gives the results.
         tensors: with all rows.
         rows: how many there are.
         size: how many to take at a time.
-        again: whether reverse mode runs it once more instead of keeping what it needs.
+        again: whether reverse mode runs that function once more instead of keeping what it needs.
     """
     parts = []
     for start in range(0, max(rows, 1), size):
         some = [None if x is None else x[start : start + size] for x in tensors]
+        run = prepared(*some)
         parts.append(checkpoint(run, *some, use_reentrant=False) if again else run(*some))
     return [tree_map(lambda *pieces: torch.cat(pieces), *column) for column in zip(*parts, strict=True)]
 

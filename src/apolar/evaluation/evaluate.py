@@ -5,14 +5,14 @@ from __future__ import annotations
 from cmath import isfinite
 from collections.abc import Callable, Mapping, Sequence
 from numbers import Real
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
 
 import apolar.rules  # noqa: F401  (fills the table of rules)
 from apolar.algebras.algebra import Algebra, algebra
-from apolar.algebras.operators import Operator
+from apolar.algebras.operators import Operator, coordinates
 from apolar.engine.context import Context, values_readable
 from apolar.engine.jet import Jet, refusal
 from apolar.engine.torch_private import (
@@ -30,11 +30,22 @@ from apolar.errors import (
     NonFiniteError,
     OperatorError,
     ShapeError,
+    SingularPoint,
 )
 from apolar.evaluation.chunking import in_chunks, rows_within
-from apolar.evaluation.row_independence import check_rows
+from apolar.evaluation.row_independence import (
+    SHORTER,
+    Trial,
+    check_shape,
+    random_direction,
+    trial_of,
+    visible,
+    with_trial,
+)
 from apolar.evaluation.seeds import Directions, Units, along, axes, lift, new_context
 from apolar.kernels.sources import full_precision
+
+Check: TypeAlias = Callable[[Any, Sequence[Tensor], tuple[int, ...]], None]
 
 
 def evaluate(
@@ -82,29 +93,88 @@ def evaluate(
             [8.]])
     """
     wanted = check_operators(operators)
-    coordinates = wanted[0].coordinates
+    system = wanted[0].coordinates
     tensors = check_points(points)
     batch = tuple(tensors[0].shape[:-1])
     seeds: Sequence[Directions]
     if directions is not None:
-        seeds = along(tensors, coordinates, directions)
-    elif not isinstance(points, Tensor) and len(tensors) == len(coordinates):
+        seeds = along(tensors, system, directions)
+    elif not isinstance(points, Tensor) and len(tensors) == len(system):
         tensors = _broadcast(tensors)
         seeds = [[torch.ones_like(x) if j == k else None for j in range(len(tensors))] for k, x in enumerate(tensors)]
         batch = tuple(tensors[0].shape[:-1] if tensors[0].shape[-1:] == (1,) else tensors[0].shape)
     else:
-        seeds = axes(tensors, coordinates)
+        seeds = axes(tensors, system)
     if (chunk_size is not None or max_memory is not None) and not batch:
         raise ShapeError(f"chunk_size and max_memory need points (N, ..., d), got {tuple(tensors[0].shape)}")
     if max_memory is not None:
-        fitting = rows_within(lambda *x: call(f, x, x), tensors, algebra(*wanted), max_memory)
+        over, larger = algebra(*wanted), algebra(*with_trial(wanted))  # the latter in calls that test rows
+        fitting = rows_within(lambda *x: call(f, x, x), tensors, over, max_memory)
+        fitting = max(1, fitting * over.size // larger.size)
         chunk_size = min(fitting, chunk_size or fitting)
     if chunk_size is None or (max_memory is not None and chunk_size >= batch[0]):
-        results = push(f, tensors, seeds, wanted, check_finite)
-        check_rows(f, tensors, results[0], batch)
+        results = push_rows(f, tensors, seeds, wanted, batch, check_finite)
     else:
         results = _in_chunks(f, tensors, seeds, wanted, chunk_size, batch, check_finite, max_memory is not None)
     return results[0] if len(results) == 1 else tuple(results)
+
+
+@outside_of_compilers
+def push_rows(
+    f: Callable[..., Any],
+    points: Sequence[Tensor],
+    seeds: Sequence[Directions],
+    operators: Sequence[Operator],
+    batch: tuple[int, ...],
+    check_finite: bool = False,
+    check: Check = check_shape,
+) -> list[Any]:
+    """The same as ``push`` for f that treats rows independently; whether it does is tested in this call, or was before.
+
+    Args:
+        batch: the shape of the rows.
+        check: refuses a result of another shape, given the points and the batch.
+    """
+    trial = trial_of(f, points, batch, operators)
+    return _tested(f, points, seeds, operators, batch, check_finite, check, trial)
+
+
+def _tested(
+    f: Callable[..., Any],
+    points: Sequence[Tensor],
+    seeds: Sequence[Directions],
+    operators: Sequence[Operator],
+    batch: tuple[int, ...],
+    check_finite: bool,
+    check: Check,
+    trial: Trial | None,
+) -> list[Any]:
+    """The results of a call that makes this trial, too."""
+    if trial is None:
+        results = push(f, points, seeds, operators, new_context(points, check_finite))
+        check(results[0], points, batch)
+        return results
+    together, count = with_trial(operators), len(operators)
+
+    def found(factor: float = 1.0) -> list[Any]:
+        return push(f, points, trial.directions(seeds, factor), together, new_context(points, check_finite))
+
+    try:
+        with trial:
+            results = found()
+            check(results[0], points, batch)
+            trial.judge(results[count:], lambda: found(SHORTER)[count:])
+    except SingularPoint:  # perhaps along the directions of the trial only
+        return _tested(f, points, seeds, operators, batch, check_finite, check, None)
+    return results[:count]
+
+
+def check_rows(f: Callable[..., Any], points: Sequence[Tensor], batch: tuple[int, ...], order: int) -> None:
+    """Refuse a function whose rows depend on each other by derivatives up to an order, by a pass of its own."""
+    if visible(points, batch):
+        wanted = [coordinates("x")["x"] ** order]
+        seeds = [[random_direction(x, len(batch))] for x in points]
+        _tested(f, points, seeds, wanted, batch, False, check_shape, Trial(f, points, batch, wanted))
 
 
 @outside_of_compilers
@@ -113,11 +183,11 @@ def push(
     points: Sequence[Tensor],
     seeds: Sequence[Directions],
     operators: Sequence[Operator],
-    check_finite: bool = False,
+    context: Context | None = None,
 ) -> list[Any]:
     """The operators of ``f`` at ``points``, where point k moves along ``seeds[k]``; f may mix all entries."""
     over = algebra(*operators)
-    context = new_context(points, check_finite)
+    context = context or new_context(points)
     inputs = [lift(over, x, moves, context) for x, moves in zip(points, seeds, strict=True)]
 
     def operated(*x: Tensor) -> list[Any]:
@@ -262,14 +332,19 @@ def _in_chunks(
     count = len(points)
     fields = [[] if isinstance(moves, Units) else list(moves) for moves in seeds]
 
-    def run(*some: Any) -> list[Any]:
-        rows = iter(some[count:])
-        moving = [moves if isinstance(moves, Units) else [next(rows) for _ in moves] for moves in seeds]
-        results = push(f, some[:count], moving, operators, check_finite)
-        check_rows(f, some[:count], results[0], (some[0].shape[0], *batch[1:]))
-        return results
+    def prepared(*some: Any) -> Callable[..., list[Any]]:
+        """Decides on a trial, so that a chunk that is run again does the same as at first."""
+        few = (some[0].shape[0], *batch[1:])
+        trial = trial_of(f, some[:count], few, operators)
 
-    return in_chunks(run, [*points, *(v for moves in fields for v in moves)], batch[0], size, again)
+        def run(*some: Any) -> list[Any]:
+            rows = iter(some[count:])
+            moving = [moves if isinstance(moves, Units) else [next(rows) for _ in moves] for moves in seeds]
+            return _tested(f, some[:count], moving, operators, few, check_finite, check_shape, trial)
+
+        return run
+
+    return in_chunks(prepared, [*points, *(v for moves in fields for v in moves)], batch[0], size, again)
 
 
 def _broadcast(tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:

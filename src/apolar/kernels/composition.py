@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import torch
@@ -56,7 +56,7 @@ class Composition:
 
     def __call__(self, *operands: Tensor) -> Tensor:
         """The components of φ(g), stacked."""
-        if self.tangents is None and self.wanted is None and not self.recurrent:
+        if self.tangents is None and self.wanted is None and not (self.recurrent or self.parts):
             return eager.compose(self.algebra, self.taylor(operands[0][0], self.algebra.order), operands[0])
         components = list(self._composed(self._placed(operands), self._rows(operands)))
         return _stacked([components[k] for k in self.results], operands[0][0])
@@ -87,14 +87,35 @@ class Composition:
         """Whether g is a power series of so many coefficients that those of φ(g) cost less by a recurrence than by powers."""
         return self.algebra.univariate and self.algebra.order >= RECURRENT and isinstance(self.taylor, Expansion)
 
+    @cached_property
+    def parts(self) -> tuple[tuple[tuple[int, ...], Composition], ...]:
+        """The same in each block of the algebra, where some of them are such power series."""
+        if len(self.algebra.blocks) < 2:
+            return ()
+        parts = tuple((block, composition(over, self.taylor)) for block, over in self.algebra.blocks)
+        return parts if any(part.recurrent for _, part in parts) else ()
+
+    def _joined(self, compute: Callable[..., Iterable[Any]], g: Sequence[Any], rows: Tensor | None) -> Iterator[Any]:
+        """Components that are computed block by block."""
+        found: list[Any] = [0] * self.algebra.size
+        for block, part in self.parts:
+            some = rows.new_empty(len(block), *rows.shape[1:]) if rows is not None and part.recurrent else None
+            for k, component in zip(block, compute(part, [g[k] for k in block], some), strict=True):
+                found[k] = component
+        return iter(found)
+
     def _composed(self, g: Sequence[Any], rows: Tensor | None = None) -> Iterator[Any]:
         """The components of φ(g); as rows of one tensor on the way, where that is given."""
+        if self.parts:
+            return self._joined(Composition._composed, g, rows)
         if self.recurrent:
             return self._coefficients(self._series(g, rows))
         return eager.composed(self.algebra, self.taylor(g[0], self.algebra.order), g)
 
     def _slope(self, g: Sequence[Any], rows: Tensor | None = None) -> Iterator[Any]:
         """The components of φ′(g)."""
+        if self.parts:
+            return self._joined(Composition._slope, g, rows)
         if self.recurrent and (slope := self._series(g, rows).slope) is not None:
             return self._coefficients(slope)
         taylor = self.taylor(g[0], self.algebra.order + 1)
@@ -102,7 +123,7 @@ class Composition:
 
     def _rows(self, operands: Sequence[Tensor]) -> Tensor | None:
         shape = (self.algebra.size, *operands[0].shape[1:])
-        return operands[0].new_empty(shape) if self.recurrent and eager.few(*operands) else None
+        return operands[0].new_empty(shape) if (self.recurrent or self.parts) and eager.few(*operands) else None
 
     def _series(self, g: Sequence[Any], rows: Tensor | None) -> Series:
         assert isinstance(self.taylor, Expansion)

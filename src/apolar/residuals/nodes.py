@@ -409,10 +409,9 @@ class Derivative(Field):
         yield self.field, self._algebra(basis).basis
 
     def value(self, values: Values) -> Any:
-        parts = self.parts(values)
         if values.over is None:
-            values.refuse_coupling(self, parts[0])
-        return values.lifted(parts)
+            values.refuse_coupling(self)
+        return values.lifted(self.parts(values))
 
     def parts(self, values: Values) -> list[Tensor]:
         """P(∂) of the expression, under every operator of the basis."""

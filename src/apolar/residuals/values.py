@@ -14,10 +14,10 @@ from torch import Tensor
 from apolar.algebras.algebra import Algebra
 from apolar.algebras.operators import Operator
 from apolar.engine.context import begin
-from apolar.engine.jet import Jet
+from apolar.engine.jet import Jet, plain
 from apolar.engine.torch_private import tree_map
 from apolar.errors import OperatorError, RowCouplingError
-from apolar.evaluation.row_independence import check_rows_once
+from apolar.evaluation.evaluate import check_rows
 from apolar.evaluation.seeds import lift
 from apolar.residuals.nodes import Basis, Derivative, Field, Need, Space, product
 
@@ -106,7 +106,7 @@ class Values:
                 "of the derivative."
             )
 
-    def refuse_coupling(self, derivative: Derivative, part: Tensor) -> None:
+    def refuse_coupling(self, derivative: Derivative) -> None:
         """The derivative of an expression that mixes points, such as u - u.mean(), has no meaning."""
         single = isinstance(self.points, Tensor)
         points = [self.points] if isinstance(self.points, Tensor) else list(self.points)
@@ -114,10 +114,13 @@ class Values:
         def again(*tensors: Tensor) -> Tensor:
             results = dict(zip(self.results, tensors))
             moved = tensors[len(results) :]
-            return derivative.parts(Values(self.space, results, moved[0] if single else moved))[0]
+            values = Values(self.space, results, moved[0] if single else moved)
+            return values.number(0.0) + values(derivative.field)
 
         try:
-            check_rows_once(again, [*self.results.values(), *points], part, self._batch)
+            check_rows(
+                again, [plain(x) for x in (*self.results.values(), *points)], self._batch, derivative.operator.order
+            )
         except RowCouplingError:
             raise OperatorError(
                 f"{derivative!r} has no meaning point by point, because the expression mixes points: "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -11,8 +12,7 @@ from torch import Tensor
 from apolar.algebras.operators import Operator
 from apolar.engine.torch_private import tree_leaves
 from apolar.errors import ShapeError
-from apolar.evaluation.evaluate import check_points, push
-from apolar.evaluation.row_independence import check_rows
+from apolar.evaluation.evaluate import check_points, push_rows
 from apolar.transforms.inputs import Function, check_order, symbol, tensor
 
 
@@ -70,12 +70,12 @@ def _powers(order: int) -> list[Operator]:
 
 def _univariate(f: Function, x: Any, operators: list[Operator]) -> list[Tensor]:
     (x,) = check_points(tensor(x))
-    results = push(f, (x,), ([torch.ones_like(x)],), operators)
-    if not isinstance(results[0], Tensor) or results[0].shape != x.shape:
+    return push_rows(f, (x,), ([torch.ones_like(x)],), operators, tuple(x.shape), check=_check_shape)
+
+
+def _check_shape(output: Any, points: Sequence[Tensor], batch: tuple[int, ...]) -> None:
+    if not isinstance(output, Tensor) or output.shape != batch:
         raise ShapeError(
-            f"f must keep the shape {tuple(x.shape)}, entry by entry; it returned "
-            f"{[tuple(y.shape) for y in tree_leaves(results[0])]}. For other functions use ap.jacobian, ap.hessian or "
-            "ap.evaluate."
+            f"f must keep the shape {batch}, entry by entry; it returned {[tuple(y.shape) for y in tree_leaves(output)]}. For "
+            "other functions use ap.jacobian, ap.hessian or ap.evaluate."
         )
-    check_rows(f, (x,), results[0], tuple(x.shape))
-    return results
