@@ -13,8 +13,8 @@ depends on row j, by a derivative of an order up to K, it is not the polynomial 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -42,7 +42,7 @@ from 1 to 12: some 100 times the precision."""
 SHORTER = 0.83
 """The steps of a second look, in those of the first; no power of 2, so that all is rounded otherwise."""
 
-always: ContextVar[bool] = ContextVar("always", default=False)
+_always: ContextVar[bool] = ContextVar("always", default=False)
 """True while every call is tested."""
 
 _random = np.random.default_rng(0)
@@ -98,9 +98,19 @@ def trial_of(
         return None
     seen, kind = _seen.find(likeness(f), f), (batch, points[0].ndim, tuple(wanted))
     verdict = seen.verdicts.get(kind) if seen else None
-    if verdict is not None and verdict.holds() and not always.get():
+    if verdict is not None and verdict.holds() and not _always.get():
         return None
     return Trial(f, points, batch, wanted, seen or _followed(f), kind)
+
+
+@contextmanager
+def every_call_tested() -> Iterator[None]:
+    """Calls are tested here, whatever is remembered."""
+    token = _always.set(True)
+    try:
+        yield
+    finally:
+        _always.reset(token)
 
 
 def visible(points: Sequence[Tensor], batch: tuple[int, ...]) -> bool:

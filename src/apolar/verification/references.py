@@ -94,6 +94,9 @@ USEFUL = 1e-6
 def finite_differences(f: Function, points: Tensor, operators: Sequence[Operator]) -> list[Reference]:
     """Derivatives along straight lines by interpolation, and mixed ones as combinations of them.
 
+    Every row goes a way of its own along a line: row i moves along rᵢ v, and the derivative of order k is divided by rᵢᵏ. So a
+    function that mixes rows gives no derivative that would agree with one for which all rows move together.
+
     The derivative of order k at the middle of [−r, r] is that of the polynomial through 20 Chebyshev nodes. Of several
     radii each value takes the one that differs least from the next two. The estimate of its error is that difference, or
     the part of the last quarter of the Chebyshev coefficients if that is larger: near a kink they do not fall off.
@@ -104,8 +107,9 @@ def finite_differences(f: Function, points: Tensor, operators: Sequence[Operator
     orders: dict[Direction, int] = {}
     for direction, k in itertools.chain(*terms):
         orders[direction] = max(orders.get(direction, 0), k)
+    lengths = _lengths(points)
     with torch.no_grad():
-        along = {v: _line(f, points, v, order) for v, order in orders.items()}
+        along = {v: _line(f, points, v, lengths, order) for v, order in orders.items()}
     references = []
     for lines in terms:
         values = [(float(c), along[v][k][0]) for (v, k), c in lines.items()]
@@ -155,9 +159,18 @@ def _rule(order: int) -> tuple[Tensor, Tensor, Tensor]:
     return torch.from_numpy(x), torch.from_numpy(to_coefficients), torch.from_numpy(np.stack(at_zero))
 
 
-def _line(f: Function, points: Tensor, direction: Direction, order: int) -> list[tuple[Tensor, Tensor]]:
+def _lengths(points: Tensor) -> Tensor:
+    """rᵢ, ``(..., 1)``: of either sign, and near enough to 1 that no digit is lost."""
+    signs = np.random.default_rng(0)
+    lengths = signs.uniform(0.8, 1.0, points.shape[:-1]) * signs.choice([-1.0, 1.0], points.shape[:-1])
+    return torch.as_tensor(lengths).to(points).unsqueeze(-1)
+
+
+def _line(
+    f: Function, points: Tensor, direction: Direction, lengths: Tensor, order: int
+) -> list[tuple[Tensor, Tensor]]:
     """For every order up to the highest the derivatives along a direction, and their errors."""
-    v = torch.tensor([float(x) for x in direction], dtype=points.dtype, device=points.device)
+    v = lengths * torch.tensor([float(x) for x in direction], dtype=points.dtype, device=points.device)
     y = f(points).double()
     value = (y, torch.zeros_like(y))
     if not order or not y.numel():
@@ -171,7 +184,8 @@ def _line(f: Function, points: Tensor, direction: Direction, order: int) -> list
         if all(e <= CONVERGED or e == b <= USEFUL for e, b in zip(errors, before)):
             break
         before = errors
-    return [value, *best]
+    scales = [lengths.double() ** k for k in range(1, order + 1)]
+    return [value, *((x / r, error / r.abs()) for (x, error), r in zip(best, scales, strict=True))]
 
 
 def _at_radius(
@@ -189,12 +203,7 @@ def _at_radius(
 
 
 def _sampled(f: Function, moved: Tensor, shape: torch.Size) -> Tensor:
-    """f at many shifted copies of the points: as more rows where f takes them, else copy by copy."""
-    if moved.ndim > 2:
-        try:
-            return f(moved.flatten(0, 1)).reshape(len(moved), *shape)
-        except Exception:
-            pass  # f may hold a tensor with a row for each point
+    """f at many shifted copies of the points, copy by copy: f may hold a tensor with a row for each point."""
     try:
         return torch.stack([f(x) for x in moved])
     except Exception:  # outside of the domain of f
