@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import functools
-from dataclasses import dataclass
-from importlib.resources import files
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
-from torch._ops import OpOverload, OpOverloadPacket
-from torch.overrides import resolve_name
 
+from apolar.rules.facts import Fact, by_name, name_of, verified
 from apolar.rules.registry import KINDS, decomposed, torch_function
 
 VERIFIED_ORDER = 4
@@ -27,6 +25,7 @@ class SupportedOperator:
         verified_order: the order up to which it is compared with an independent reference; 0 where it is not.
         forward_wrong_from: the lowest order at which PyTorch's own nested forward mode was found wrong; 0 where it was not.
         reverse_wrong_from: the same for its nested reverse mode.
+        facts: for which of its outputs, and at which points, that holds; and where PyTorch reads the function differently.
     """
 
     name: str
@@ -34,16 +33,7 @@ class SupportedOperator:
     verified_order: int
     forward_wrong_from: int = 0
     reverse_wrong_from: int = 0
-
-
-def name_of(function: object) -> str | None:
-    """Where users find a torch function, such as ``torch.einsum``; None for private ones."""
-    if isinstance(function, OpOverload):
-        function = function.overloadpacket
-    name = f"torch.ops.{function}" if isinstance(function, OpOverloadPacket) else resolve_name(function)
-    if name is None or any(part.startswith("_") and not part.endswith("__") for part in name.split(".")):
-        return None
-    return name.replace("torch.functional.", "torch.")
+    facts: tuple[Fact, ...] = field(default=(), repr=False, compare=False)
 
 
 def lifted_by(function: object) -> str:
@@ -60,17 +50,30 @@ def supported_operators() -> list[SupportedOperator]:
     >>> next(o for o in ap.supported_operators() if o.name == "torch.linalg.det")
     SupportedOperator(name='torch.linalg.det', rule='own rule', verified_order=4, forward_wrong_from=2, reverse_wrong_from=0)
     """
-    verified = {name: (int(forward), int(reverse)) for name, forward, reverse in map(str.split, _lines())}
     named = {name: kind for function, kind in KINDS.items() if (name := name_of(function))}
-    for name in verified.keys() - named.keys():
-        named[name] = lifted_by(functools.reduce(getattr, name.split(".")[1:], torch))
-    return sorted(
-        SupportedOperator(name, kind, VERIFIED_ORDER if name in verified else 0, *verified.get(name, ()))
-        for name, kind in named.items()
-        if kind not in ("metadata", "refused")
+    for name in verified().keys() - named.keys():
+        function = _found(name)
+        if function is not None:
+            named[name] = lifted_by(function)
+    return sorted(_operator(name, kind) for name, kind in named.items() if kind not in ("metadata", "refused"))
+
+
+def _found(name: str) -> Any:
+    """A function of torch by its name; None where this version does not have it."""
+    space: Any = torch
+    for part in name.split(".")[1:]:
+        space = getattr(space, part, None)
+    return space
+
+
+def _operator(name: str, kind: str) -> SupportedOperator:
+    facts = by_name(name)
+    wrong = [fact for fact in facts if not fact.convention]
+    return SupportedOperator(
+        name,
+        kind,
+        verified().get(name, 0),
+        min((fact.forward for fact in wrong if fact.forward), default=0),
+        min((fact.reverse for fact in wrong if fact.reverse), default=0),
+        facts,
     )
-
-
-def _lines() -> list[str]:
-    """The name of every verified function, and from which order PyTorch's nested forward and reverse modes are wrong."""
-    return files("apolar.rules").joinpath("verified.txt").read_text().splitlines()
