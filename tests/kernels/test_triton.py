@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 import apolar as ap
+import apolar.rules
 from apolar.algebras.algebra import Algebra
 from apolar.engine import series
 from apolar.kernels import compiled, native, triton
