@@ -135,7 +135,7 @@ PUBLISHED: dict[str, list[str]] = {
         "forward and reverse wrong from order 2 near 0",
     ],
     "torch.linalg.det": ["forward wrong from order 2", "reverse wrong from order 2 where the matrix is singular"],
-    "torch.linalg.eigh": ["forward and reverse differs from order 1 where one triangle moves without the other"],
+    "torch.linalg.eigh": ["forward and reverse different from order 1 where one triangle moves without the other"],
     "torch.tanh": [],
     "torch.Tensor.mT.__get__": [],
     "torch.nn.functional.cosine_similarity": [],
@@ -218,4 +218,4 @@ def test_names_that_this_torch_lacks_are_left_out(monkeypatch: pytest.MonkeyPatc
 
 def test_a_fact_says_which_outputs_it_is_about() -> None:
     assert str(Fact("f", (1,), 1, 0)) == "forward wrong from order 1 (outputs 1)"
-    assert str(Fact("f", (0, 1), 0, 2, convention=True)) == "reverse differs from order 2"
+    assert str(Fact("f", (0, 1), 0, 2, convention=True)) == "reverse different from order 2"

@@ -118,7 +118,7 @@ class Fact:
         modes: dict[int, list[str]] = defaultdict(list)
         for mode, order in {"forward": self.forward, "reverse": self.reverse}.items():
             modes[order].append(mode)
-        word = "differs" if self.convention else "wrong"
+        word = "different" if self.convention else "wrong"
         text = ", ".join(f"{' and '.join(names)} {word} from order {order}" for order, names in modes.items() if order)
         text += f" {self.where}" * bool(self.where)
         return text if 0 in self.outputs else f"{text} (outputs {', '.join(map(str, self.outputs))})"
