@@ -81,7 +81,7 @@ KNOWN: dict[str, tuple[Callable[[Tensor], Tensor], float, str, int, float]] = {
 
 
 @pytest.mark.parametrize("name", KNOWN)
-def test_known_defects(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_known_defects(name: str) -> None:
     """PyTorch is wrong, apolar is right, and the table says so."""
     function, at, mode, order, right = KNOWN[name]
     x = torch.tensor(at, dtype=torch.float64)
@@ -89,7 +89,7 @@ def test_known_defects(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if torch.__version__.startswith(found_in()):
         assert not abs(found.item() - right) < 1e-3
     torch.testing.assert_close(ap.derivative(function, order=order)(x).item(), right, rtol=1e-9, atol=1e-9)
-    assert order in {getattr(fact, mode) for fact in by_name(name)}
+    assert any(0 < getattr(fact, mode) <= order for fact in by_name(name))
 
 
 def test_normalisation_in_elementary_functions() -> None:
@@ -127,17 +127,15 @@ PUBLISHED: dict[str, list[str]] = {
     "torch.nn.functional.instance_norm": ["forward wrong from order 2, reverse wrong from order 3 in training"],
     "torch.native_batch_norm": [
         "forward wrong from order 2, reverse wrong from order 3 in training",
-        "forward wrong from order 1, reverse wrong from order 1 in training (output 1, 2)",
+        "forward and reverse wrong from order 1 in training (outputs 1, 2)",
     ],
     "torch.layer_norm": ["forward wrong from order 2, reverse wrong from order 3"],
     "torch.special.i1": [
-        "forward wrong from order 3, reverse wrong from order 3 at 0",
-        "forward wrong from order 2, reverse wrong from order 2 near 0",
+        "forward and reverse wrong from order 3 at 0",
+        "forward and reverse wrong from order 2 near 0",
     ],
     "torch.linalg.det": ["forward wrong from order 2", "reverse wrong from order 2 where the matrix is singular"],
-    "torch.linalg.eigh": [
-        "forward differs from order 1, reverse differs from order 1 where one triangle moves without the other"
-    ],
+    "torch.linalg.eigh": ["forward and reverse different from order 1 where one triangle moves without the other"],
     "torch.tanh": [],
     "torch.Tensor.mT.__get__": [],
     "torch.nn.functional.cosine_similarity": [],
@@ -219,5 +217,5 @@ def test_names_that_this_torch_lacks_are_left_out(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_fact_says_which_outputs_it_is_about() -> None:
-    assert str(Fact("f", (1,), 1, 0)) == "forward wrong from order 1 (output 1)"
-    assert str(Fact("f", (0, 1), 0, 2, convention=True)) == "reverse differs from order 2"
+    assert str(Fact("f", (1,), 1, 0)) == "forward wrong from order 1 (outputs 1)"
+    assert str(Fact("f", (0, 1), 0, 2, convention=True)) == "reverse different from order 2"

@@ -53,7 +53,7 @@ own derivatives of this one operator. Samples: how many are verified of those th
 The last column says from which order PyTorch's own nested modes are wrong, without an error, and where: *forward* nests
 `torch.func.jvp`, *reverse* nests `torch.autograd.grad`. It holds for PyTorch {found_in}, on the CPU, up to order 4; other
 versions may differ. Each entry is confirmed by a function whose derivatives are known, at points where PyTorch is wrong and
-at others where it is right. What *differs* is no mistake but another reading of the function. [Defects of
+at others where it is right. What is *different* is no mistake but another reading of the function. [Defects of
 PyTorch](pytorch-defects.md) explains these.
 
 | operator | lifted | orders | samples | PyTorch |

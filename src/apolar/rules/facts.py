@@ -60,6 +60,7 @@ CONDITIONS: dict[str, Condition] = {
     "where two entries agree, for p = 4, 6, …": Condition(
         lambda a: a.self == a.other, lambda a: a.p >= 4 and a.p % 2 == 0
     ),
+    "of no entries, for p < 2": Condition(lambda a: a.self.numel() == 0, lambda a: a.ord < 2),
     "where the matrix is singular": Condition(lambda a: a.result == 0),
     "where the exponent is 0 and both arguments move": Condition(lambda a: (a.exponent == 0) & all(a.moving)),
     "where the base is 0 and the exponent moves": Condition(lambda a: (a.self == 0) & a.moving[-1]),
@@ -71,6 +72,7 @@ CONDITIONS: dict[str, Condition] = {
     "where an index is repeated": Condition(lambda a: a.indices.unique().numel() < a.indices.numel()),
     "where the triangle that is not read moves": Condition(lambda a: _unread(_matrix(a), a.upper) != 0),
     "where one triangle moves without the other": Condition(),
+    "for hermitian=True, where one triangle moves without the other": Condition(),
 }
 """By the words in which the table and messages name them."""
 
@@ -114,11 +116,13 @@ class Fact:
         >>> print(by_node("NativeLayerNormBackward0", 0)[0])
         forward wrong from order 2, reverse wrong from order 3
         """
-        word = "differs" if self.convention else "wrong"
-        orders = {"forward": self.forward, "reverse": self.reverse}
-        text = ", ".join(f"{mode} {word} from order {order}" for mode, order in orders.items() if order)
+        modes: dict[int, list[str]] = defaultdict(list)
+        for mode, order in {"forward": self.forward, "reverse": self.reverse}.items():
+            modes[order].append(mode)
+        word = "different" if self.convention else "wrong"
+        text = ", ".join(f"{' and '.join(names)} {word} from order {order}" for order, names in modes.items() if order)
         text += f" {self.where}" * bool(self.where)
-        return text if 0 in self.outputs else f"{text} (output {', '.join(map(str, self.outputs))})"
+        return text if 0 in self.outputs else f"{text} (outputs {', '.join(map(str, self.outputs))})"
 
 
 def possible(test: Callable[[Any], Any] | None, arguments: Any, unreadable: bool = True) -> bool:

@@ -59,8 +59,11 @@ def supported_operators() -> list[SupportedOperator]:
 
     Composite functions run through their parts, so the list is not the limit.
 
-    >>> next(o for o in ap.supported_operators() if o.name == "torch.linalg.det")
-    SupportedOperator(name='torch.linalg.det', rule='own rule', verified_order=4, forward_wrong_from=2, reverse_wrong_from=0)
+    >>> solve = next(o for o in ap.supported_operators() if o.name == "torch.linalg.solve")
+    >>> solve
+    SupportedOperator(name='torch.linalg.solve', rule='own rule', verified_order=4, forward_wrong_from=2, reverse_wrong_from=0)
+    >>> print(*solve.facts)
+    forward wrong from order 2
     """
     named = {name: str(r.kind) for f, r in RECORDS.items() if r.kind not in NOT_LISTED and (name := name_of(f))}
     for name in verified().keys() - named.keys():

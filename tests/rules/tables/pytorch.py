@@ -159,6 +159,7 @@ LINALG = [
     Probe("_linalg_solve_ex", lambda s: torch.linalg.solve(general(s), ONES)[0, 0], lambda s: (s**2 - 1) / (s**3 - 2 - s)),
     Probe("linalg_eig", lambda s: torch.linalg.eigvals(square(s, 1, 1, -s)).real.max(), lambda s: mp.sqrt(1 + s**2), outputs=(0, 1)),
     Probe("linalg_householder_product", lambda s: torch.linalg.householder_product(vector(1, s)[:, None], (s * s)[None])[1, 0], lambda s: -(s**3)),
+    Probe("linalg_pinv", lambda s: torch.linalg.pinv(lower(s), hermitian=True)[1, 1], lambda s: (2 + s) / ((2 + s) * (3 + s) - s**2), where="for hermitian=True, where one triangle moves without the other", convention=True, otherwise=lambda s: torch.linalg.pinv(lower(s, s), hermitian=True)[1, 1]),
     # Entries that are never read get a derivative.
     *(
         Probe(name, function, exact, where="where the triangle that is not read moves", otherwise=otherwise)
@@ -185,6 +186,7 @@ PRODUCTS = [
     Probe("cumprod", lambda s: s.expand(3).cumprod(0)[1], lambda s: s**2, (0.0,), (0.5,), "where a factor is 0"),
     Probe("scatter_reduce", lambda s: vector(s, s).scatter_reduce(0, torch.tensor([0, 0]), vector(s, 1 + s), "prod")[0], lambda s: s**2 * (1 + s), where="for a product", otherwise=lambda s: vector(s, s).scatter_reduce(0, torch.tensor([0, 0]), vector(s, s * s), "sum")[0], otherwise_exact=lambda s: 2 * s + s**2),
     Probe("linalg_vector_norm", lambda s: torch.linalg.vector_norm(vector(1, s), 4), lambda s: (1 + s**4) ** mp.mpf("0.25"), (0.0,), (0.5,), "where an entry is 0, for p = 4, 6, …"),
+    Probe("linalg_vector_norm", lambda s: torch.linalg.vector_norm(s.expand(1)[:0], 0.5), zero, where="of no entries, for p < 2", otherwise=lambda s: 0 * torch.linalg.vector_norm(s.expand(1)[:0], 2)),
     Probe("dist", lambda s: torch.dist(vector(1, s), vector(0, 0), 4), lambda s: (1 + s**4) ** mp.mpf("0.25"), (0.0,), (0.5,), "where two entries agree, for p = 4, 6, …"),
     Probe("pow", lambda s: (1 + s) ** s, lambda s: (1 + s) ** s, (0.0,), (0.5,), "where the exponent is 0 and both arguments move"),
     Probe("pow", lambda s: number(0.0) ** (1 + s), lambda s: mp.mpf(0), (0.5,), where="where the base is 0 and the exponent moves", otherwise=lambda s: 0 * number(1.5) ** (1 + s)),
