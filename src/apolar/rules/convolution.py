@@ -17,7 +17,7 @@ from apolar.engine.jet import Jet, belongs, jets, unsupported
 from apolar.rules.registry import apply_bilinear, composite, linear, rule, stacked
 
 native: Any = torch._C._nn
-lanczos = [native._upsample_lanczos2d_aa] if hasattr(native, "_upsample_lanczos2d_aa") else []  # not in torch 2.7
+lanczos = [native._upsample_lanczos2d_aa] if hasattr(native, "_upsample_lanczos2d_aa") else []  # not in torch 2.8
 
 
 def by_sample(function: Callable[[Tensor], Tensor], x: Jet, ndim: int) -> Jet:
