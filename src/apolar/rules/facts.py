@@ -207,6 +207,15 @@ def by_node(node: str, output: int) -> tuple[Fact, ...]:
     return _by_node().get((node, output), ())
 
 
+@functools.cache
+def wrong_in_reverse(order: int) -> frozenset[Any]:
+    """The torch functions whose first output PyTorch's reverse mode differentiates wrongly at this order, if only somewhere."""
+    wrong = (f for f in all_facts() if 0 < f.reverse <= order and 0 in f.outputs and not f.convention)
+    places = (name.split(".")[1:] for fact in wrong for name in fact.names)
+    found = (functools.reduce(lambda space, part: getattr(space, part, None), place, torch) for place in places)
+    return frozenset(function for function in found if function is not None)
+
+
 def name_of(function: object) -> str | None:
     """Where users find a torch function, such as ``torch.einsum``; None for private ones."""
     if isinstance(function, OpOverload):
