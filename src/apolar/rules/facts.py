@@ -211,9 +211,15 @@ def by_node(node: str, output: int) -> tuple[Fact, ...]:
 def wrong_in_reverse(order: int) -> frozenset[Any]:
     """The torch functions whose first output PyTorch's reverse mode differentiates wrongly at this order, if only somewhere."""
     wrong = (f for f in all_facts() if 0 < f.reverse <= order and 0 in f.outputs and not f.convention)
-    places = (name.split(".")[1:] for fact in wrong for name in fact.names)
-    found = (functools.reduce(lambda space, part: getattr(space, part, None), place, torch) for place in places)
-    return frozenset(function for function in found if function is not None)
+    return frozenset(found for fact in wrong for name in fact.names if (found := named(name)) is not None)
+
+
+def named(name: str) -> Any:
+    """The torch function of a name; None where the installed PyTorch, older or newer than the table, has none."""
+    place: Any = torch
+    for part in name.split(".")[1:]:
+        place = getattr(place, part, None)
+    return place
 
 
 def name_of(function: object) -> str | None:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
-
-import torch
 
 from apolar.rules.decomposition import decomposed, torch_function
-from apolar.rules.facts import Fact, by_name, name_of, verified
+from apolar.rules.facts import Fact, by_name, name_of, named, verified
 from apolar.rules.record import RECORDS, Kind, record_of
 
 NOT_LISTED = (Kind.METADATA, Kind.REFUSED, Kind.DECOMPOSED)
@@ -40,14 +37,6 @@ class SupportedOperator:
     facts: tuple[Fact, ...] = field(default=(), repr=False, compare=False)
 
 
-def torch_function_named(name: str) -> object | None:
-    """The function with that name; None where the installed PyTorch, older or newer than the list, has none."""
-    place: Any = torch
-    for part in name.split(".")[1:]:
-        place = getattr(place, part, None)
-    return place
-
-
 def lifted_by(function: object) -> str:
     """How a torch function is lifted, in the words of ``SupportedOperator.rule``."""
     kind = record_of(torch_function(function)).kind
@@ -65,11 +54,11 @@ def supported_operators() -> list[SupportedOperator]:
     >>> print(*solve.facts)
     forward wrong from order 2
     """
-    named = {name: str(r.kind) for f, r in RECORDS.items() if r.kind not in NOT_LISTED and (name := name_of(f))}
-    for name in verified().keys() - named.keys():
-        if function := torch_function_named(name):
-            named[name] = lifted_by(function)
-    return sorted(_operator(name, kind) for name, kind in named.items())
+    kinds = {name: str(r.kind) for f, r in RECORDS.items() if r.kind not in NOT_LISTED and (name := name_of(f))}
+    for name in verified().keys() - kinds.keys():
+        if function := named(name):
+            kinds[name] = lifted_by(function)
+    return sorted(_operator(name, kind) for name, kind in kinds.items())
 
 
 def _operator(name: str, kind: str) -> SupportedOperator:
