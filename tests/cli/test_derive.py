@@ -154,7 +154,54 @@ def test_huge_numbers_in_formulas_are_left_out():
     assert data("(1.23456789**900)*x", "--at", "x=1")["derivatives"][0]["formula"] is None
 
 
+WITHOUT_VALUE = [
+    ("log(x)", "x=-1", "it is nan there"),
+    ("log(x)", "x=0", "it is -inf there"),
+    ("asin(x)", "x=2", "it is nan there"),
+    ("sqrt(x)*y", "x=-1,y=2", "it is nan there"),
+    ("1/x", "x=0", "it is inf there"),
+    ("x^0.5", "x=-1", "it is nan there"),
+    ("acosh(x)", "x=0", "it is nan there"),
+    ("tan(x)", "x=pi/2", "a pole at x = 1.57079632679"),
+    ("1/sin(x)", "x=pi", "a pole"),
+]
+
+
+@pytest.mark.parametrize("command", ["derive", "explain"])
+@pytest.mark.parametrize("formula, at, said", WITHOUT_VALUE)
+def test_a_point_without_a_value_does_not_end_well(command, formula, at, said):
+    result = CliRunner().invoke(main, [command, formula, "--at", at])
+    assert result.exit_code == 2
+    assert said in result.stderr
+
+
+@pytest.mark.parametrize("command", ["derive", "explain"])
+@pytest.mark.parametrize(
+    "formula, at", [("sin(x)", "x=pi"), ("exp(x)", "x=36"), ("tan(x)", "x=1.57"), ("x^2", "x=1e100")]
+)
+def test_zeros_and_large_values_are_no_poles(command, formula, at):
+    assert CliRunner().invoke(main, [command, formula, "--at", at]).exit_code == 0
+
+
+def test_outside_of_the_domain_no_derivative_has_a_value():
+    result = CliRunner().invoke(main, ["derive", "log(x)", "--at", "x=-1", "--order", "3", "--json"])
+    assert [entry["value"] for entry in json.loads(result.stdout)["derivatives"]] == ["nan"] * 3
+
+
+@pytest.mark.parametrize("depth", [120, 190])
+def test_a_formula_may_be_nested_deeply(depth):
+    expected = 0.5
+    for _ in range(depth):
+        expected = math.sin(expected)
+    assert data("sin(" * depth + "x" + ")" * depth, "--at", "x=0.5")["value"] == pytest.approx(expected, rel=1e-14)
+
+
 REFUSED = [
+    (["sin^2(x)", "--at", "x=1"], "write sin(x)^2"),
+    (["sinx", "--at", "x=1"], "did you mean sin(x)?"),
+    (["lnt + t", "--at", "t=1"], "did you mean ln(t)?"),
+    (["sec(x)", "--at", "x=1"], "did you mean 1/cos?"),
+    (["xsin(x)", "--at", "x=1"], "did you mean x*sin(…)?"),
     (["x*y", "--at", "x=1"], "a value is missing: add --at y=…"),
     (["x", "--at", "x=1,y=2"], "the formula has no variable y; the variables are x"),
     (["alpha^2", "--at", "alhpa=1"], "did you mean alpha?"),

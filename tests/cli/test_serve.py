@@ -20,10 +20,8 @@ def run(*arguments):
     return CliRunner().invoke(main, ["serve", *arguments])
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(os.name != "posix", reason="signals are those of POSIX")
-def test_starts_answers_and_ends_with_control_c():
-    process = subprocess.Popen(
+def serving():
+    return subprocess.Popen(
         [sys.executable, "-c", "from apolar.cli import main; main()", "serve", "--port", "0"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -31,6 +29,40 @@ def test_starts_answers_and_ends_with_control_c():
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
+
+
+SILENT = {
+    "nothing": b"",
+    "half a request": b"GET / HTTP/1.1\r\nHost: loc",
+    "half a body": b"GET / HTTP/1.1\r\nContent-Length: 9\r\n\r\nx",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="signals are those of POSIX")
+@pytest.mark.parametrize("sent", SILENT.values(), ids=SILENT)
+def test_connections_that_ask_nothing_do_not_block_the_page(sent):
+    process, opened = serving(), []
+    try:
+        address = process.stdout.readline().split()[3]
+        port = int(address.rstrip("/").rpartition(":")[2])
+        for _ in range(300):
+            opened.append(socket.create_connection(("127.0.0.1", port), timeout=10))
+            opened[-1].sendall(sent)
+        for _ in range(3):
+            with urllib.request.urlopen(address, timeout=10) as response:
+                assert response.status == 200
+    finally:
+        for connection in opened:
+            connection.close()
+        process.kill()
+        assert "Traceback" not in process.communicate()[1]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="signals are those of POSIX")
+def test_starts_answers_and_ends_with_control_c():
+    process = serving()
     try:
         line = process.stdout.readline()
         assert line.startswith("apolar is at http://127.0.0.1:")

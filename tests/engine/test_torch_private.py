@@ -257,6 +257,18 @@ def check_batch_statistics(p: ModuleType) -> None:
     assert p.uses_batch_statistics(x.sum().grad_fn)
 
 
+def check_argument_names(p: ModuleType) -> None:
+    assert p.argument_names(torch.ops.aten.add)[:2] == ["self", "other"]
+
+
+def check_saved(p: ModuleType) -> None:
+    x = torch.tensor([0.5, 2.0], requires_grad=True)
+    y = x.exp()
+    assert torch.equal(p.saved(y.grad_fn, "result"), y)
+    with pytest.raises(AttributeError):
+        p.saved(y.grad_fn, "other")
+
+
 def graph(y: Tensor) -> Iterator[Any]:
     waiting, seen = [y.grad_fn], set()
     while waiting:
@@ -362,6 +374,8 @@ CHECKS: dict[Callable[[ModuleType], None], str] = {
     check_stop: "StopRecomputation",
     check_family: "family",
     check_batch_statistics: "uses_batch_statistics",
+    check_saved: "saved",
+    check_argument_names: "argument_names",
     check_once_differentiable: "is_once_differentiable",
     check_operators: "OpOverload OpOverloadPacket aten mutates Aten",
     check_absent_operators: "Absent",

@@ -272,3 +272,47 @@ def test_several_results_of_which_one_input_makes_only_some() -> None:
     explanation = ap.explain(lambda x, y: torch.mul(*torch.meshgrid(x, y, indexing="ij")), (x, y), 2)
     assert explanation.derivatives["x",].tolist() == [3, 3]
     assert explanation.derivatives["x", "y"].tolist() == [2, 2, 2]
+
+
+MISREAD = {
+    "a call without parentheses": ("sinx", {"x": 1}, r"did you mean sin\(x\)"),
+    "with a factor": ("cos2t", {"t": 1}, r"did you mean cos\(2\*t\)"),
+    "in a product": ("x*lny", {"x": 1, "y": 2}, r"did you mean ln\(y\)"),
+    "another variable": ("sin(t)", {"x": 1}, "variable t; a value is missing for t, and a value is given for x"),
+    "a larger variable": ("X^2", {"x": 1}, "missing for X, and a value is given for x"),
+}
+
+
+@pytest.mark.parametrize("text, values, said", MISREAD.values(), ids=MISREAD)
+def test_a_formula_is_not_taken_for_another(text: str, values: dict[str, float], said: str) -> None:
+    with pytest.raises(ap.ExpressionError, match=said):
+        ap.explain(text, **values)
+
+
+@pytest.mark.parametrize("name", ["signal", "max1x", "tangent", "expected", "loss", "sins2b"])
+def test_names_that_begin_like_a_function_are_names(name: str) -> None:
+    assert float(ap.explain(f"{name}^2", {name: 3}).derivatives[name,]) == 6
+
+
+def test_a_name_that_is_given_a_value_is_a_variable() -> None:
+    assert float(ap.explain("sinx^2", sinx=3).derivatives["sinx",]) == 6
+
+
+@pytest.mark.parametrize("text, x", [("log(x)", -1.0), ("asin(x)", 2.0), ("x^0.5", -1.0), ("2*log(x)^2 + x", -1.0)])
+def test_outside_of_the_domain_there_is_no_derivative(text: str, x: float) -> None:
+    assert ap.explain(text, x=x).derivatives["x",].isnan()
+    with pytest.raises(ap.SingularPoint, match="is not defined at this point"):
+        ap.explain(text, x=x, order=2)
+
+
+def test_a_branch_that_is_not_taken_may_be_outside_of_its_domain() -> None:
+    f = lambda x: torch.where(x > 0, torch.log(x), 2 * x)  # noqa: E731
+    assert float(ap.explain(f, -1.0).derivatives["x",]) == 2
+
+
+def test_every_cotangent_of_a_convolution_has_its_own_words() -> None:
+    conv = torch.nn.Conv2d(1, 2, 2).double()
+    (found, *_) = ap.explain(conv, torch.randn(1, 1, 4, 4, dtype=torch.float64)).derivations
+    words = [c.words for adjoint in found.adjoints for c in adjoint.contributions if c.function == "conv2d"]
+    assert len(words) == len(set(words)) == 3
+    assert sum("transposed" in text for text in words) == 1

@@ -40,7 +40,7 @@ def test_every_contribution_reads_as_a_formula_or_as_words(scenario: Scenario) -
         for position, operand in enumerate(operation.node.operands):
             if operand.active:
                 assert adjoint(operation.node.name).plain in operation.product(position).plain
-                assert operation.expression is not None or operation.rule.pullbacks or operation.words()
+                assert operation.expression is not None or operation.rule.pullbacks or operation.words(0)
 
 
 def test_products_of_matrices() -> None:
@@ -63,7 +63,7 @@ def test_layers() -> None:
 def test_what_has_no_entry_says_so() -> None:
     _, output = _record(torch.matrix_exp, [("x", torch.eye(2, dtype=torch.float64))])
     operation = Operation(output)
-    assert operation.words() == "the vector–Jacobian product of {function}"
+    assert operation.words(0) == "the vector–Jacobian product of {function}"
     assert str(operation.product(0)) == "Jᵀ(matrix_exp)·v̄₁"
 
 

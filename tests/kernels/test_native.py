@@ -112,6 +112,33 @@ def test_another_openmp_runtime_is_another_library(cache: Path, monkeypatch: pyt
     assert len(list((cache / "kernels").iterdir())) == 2
 
 
+DAMAGED: dict[str, Callable[[bytes], bytes]] = {
+    "empty": lambda content: b"",
+    "cut to a page": lambda content: content[:4096],
+    "cut by a byte": lambda content: content[:-1],
+    "zeros at the end": lambda content: content[: len(content) // 2].ljust(len(content), b"\0"),
+    "a flipped bit": lambda content: content[:5000] + bytes([content[5000] ^ 1]) + content[5001:],
+    "longer": lambda content: content + b"\0",
+    "without its hash": lambda content: content[: -native.DIGEST_BYTES],
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGED)
+def test_a_damaged_library_is_built_again(kind: str, cache: Path) -> None:
+    """In another process, which would end with SIGBUS: here the library may be mapped already."""
+    program = f"from apolar.kernels import native\nprint(native.library({SOURCE!r}).answer())"
+
+    def run() -> str:
+        return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+
+    assert run() == "42\n"
+    (built,) = (cache / "kernels").iterdir()
+    whole = built.read_bytes()
+    built.write_bytes(DAMAGED[kind](whole))
+    assert run() == "42\n"
+    assert native._intact(built)
+
+
 # ------------------------------------------------------------------------------------------------------- between processes
 
 PROGRAM = """

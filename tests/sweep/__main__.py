@@ -1,7 +1,7 @@
 """``python -m tests.sweep``: every sample of every operator, and random programs, against the references.
 
-Writes docs/operators.md and the list of verified operators, and fails if anything is wrong. With names of entries only these
-are judged, and nothing is written.
+Writes docs/operators.md and the table of facts, and fails if anything is wrong, or if PyTorch is where no fact says so. With
+names of entries only these are judged, and nothing is written.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from multiprocessing import get_context
 
 import torch
 
-from tests.rules.verified import reached
+from tests.rules.facts import reached
 
 from . import report
 from .database import entries
@@ -50,12 +50,14 @@ def main() -> int:
 
 
 def show(entry: Entry) -> Entry:
-    """Print what is not verified, the first of a kind."""
+    """Print what is not verified, the first of a kind, and where PyTorch is wrong unexpectedly."""
     if entry.answer in ("wrong", "refused"):
         counts = ", ".join(f"{count} {answer}" for answer, count in entry.counts.items())
         print(
             f"{entry.name}: {counts}", *(f"    {v.sample}: {v.reason}" for v in entry.examples()), sep="\n", flush=True
         )
+    for line in entry.unexplained():
+        print(line, flush=True)
     return entry
 
 

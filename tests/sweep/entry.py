@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from tests.rules.verified import Wrong, recording
+from apolar.rules.facts import Fact, all_facts
+from tests.rules.reach import Reached, merge, reach, recording
 
 from .database import DTYPES, Sample, samples
 from .judge import Verdict, judge
@@ -24,12 +25,14 @@ class Entry:
     Attributes:
         name: in the database.
         verdicts: of all samples.
-        functions: the torch functions that verified samples reach, the operator's own first, and how each is lifted.
+        functions: the torch functions that verified samples reach, the operator's own first, and what is behind each.
+        behind: what is behind the samples where PyTorch's modes are judged.
     """
 
     name: str
     verdicts: tuple[Verdict, ...]
-    functions: Mapping[str, str]
+    functions: Mapping[str, Reached]
+    behind: Reached
 
     @cached_property
     def counts(self) -> Counter[str]:
@@ -53,20 +56,26 @@ class Entry:
     @property
     def lifted(self) -> str:
         """How the operator itself is lifted."""
-        return next(iter(self.functions.values()), "—")
+        return next((reached.lifted for reached in self.functions.values()), "—")
 
-    @property
-    def pytorch(self) -> Wrong:
-        """From which order PyTorch's nested forward and reverse modes are wrong where apolar is right."""
-        right = [v for v in self.verdicts if v.answer == "verified"]
-        forward = min((v.forward for v in right if v.forward), default=0)
-        return forward, min((v.reverse for v in right if v.reverse), default=0)
+    @cached_property
+    def facts(self) -> tuple[Fact, ...]:
+        """What is known to be wrong in PyTorch's own derivatives of it."""
+        return tuple(fact for fact in all_facts() if self.behind.meets(fact))
+
+    def unexplained(self) -> Iterator[str]:
+        """Samples where a mode of PyTorch is wrong and no fact says so."""
+        for v in self.verdicts:
+            for mode, order in {"forward": v.forward, "reverse": v.reverse}.items():
+                if order and not any(0 < getattr(fact, mode) <= order for fact in self.facts):
+                    yield f"{v.sample}: PyTorch's {mode} mode is wrong from order {order}"
 
 
 def judge_entry(name: str) -> Entry:
     """Every sample of an operator, real and complex; PyTorch's own modes at its smallest samples."""
     verdicts: list[Verdict] = []
-    functions: dict[str, str] = {}
+    functions: dict[str, Reached] = {}
+    behind = Reached()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for dtype in DTYPES:
@@ -76,8 +85,10 @@ def judge_entry(name: str) -> Entry:
                 with recording() as seen:
                     verdicts.append(judge(sample, pytorch=sample.number in small))
                 if verdicts[-1].answer == "verified" or not functions:
-                    functions |= seen
-    return Entry(name, tuple(verdicts), functions)
+                    merge(functions, seen)
+                if sample.number in small:
+                    behind |= reach(sample.function, sample.inputs, {})
+    return Entry(name, tuple(verdicts), functions, behind)
 
 
 def size(sample: Sample) -> int:

@@ -1,14 +1,16 @@
-"""What came out, operator by operator: docs/operators.md and the list that ``ap.supported_operators()`` reads."""
+"""What came out, operator by operator: docs/operators.md and the table of facts."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
 
-from tests.rules import verified
+from apolar.rules.facts import found_in
+from tests.rules import facts
+from tests.rules.reach import Reached, listed, merge
 
 from .entry import Entry
 from .judge import Verdict
@@ -48,36 +50,35 @@ In Python the list is `ap.supported_operators()`, on the command line `apolar op
 How it is lifted: by the kind of its rule; as a *decomposition* into functions that have a rule; or *generic*, by PyTorch's
 own derivatives of this one operator. Samples: how many are verified of those that have a reference.
 
-The last two columns say from which order PyTorch's own nested modes give numbers that differ from the reference at a sample
-where apolar's agree with it: *forward* nests `torch.func.jvp`, *reverse* nests `torch.autograd.grad`. [Defects of
-PyTorch](pytorch-defects.md) explains these. Some are conventions: functions that read one triangle of a matrix (`eigh`,
-`cholesky`, …) are differentiated by PyTorch as if the matrix moved in both.
+The last column says from which order PyTorch's own nested modes are wrong, without an error, and where: *forward* nests
+`torch.func.jvp`, *reverse* nests `torch.autograd.grad`. It holds for PyTorch {found_in}, on the CPU, up to order 4; other
+versions may differ. Each entry is confirmed by a function whose derivatives are known, at points where PyTorch is wrong and
+at others where it is right. What is *different* is no mistake but another reading of the function. [Defects of
+PyTorch](pytorch-defects.md) explains these.
 
-| operator | lifted | orders | samples | forward wrong from | reverse wrong from |
-|---|---|---|---|---|---|
+| operator | lifted | orders | samples | PyTorch |
+|---|---|---|---|---|
 {rows}
 """
 
 
 def right(entries: Sequence[Entry], programs: Sequence[Verdict]) -> bool:
-    """Whether nothing is wrong and no more is refused than may be."""
+    """Whether nothing is wrong, no more is refused than may be, and the facts say where PyTorch is wrong."""
     refused = sum(e.answer == "refused" for e in entries)
     wrong = any(e.answer == "wrong" for e in entries) or any(v.answer in ("wrong", "refused") for v in programs)
-    return not wrong and refused <= max(1, MOST_REFUSED * len(entries))
+    unknown = any(True for e in entries for _ in e.unexplained())
+    return not wrong and not unknown and refused <= max(1, MOST_REFUSED * len(entries))
 
 
-def write(entries: Sequence[Entry], programs: Sequence[Verdict], cases: Iterable[str]) -> None:
+def write(entries: Sequence[Entry], programs: Sequence[Verdict], cases: Mapping[str, Reached]) -> None:
     """Both files; ``cases`` are the functions that the cases of tests/rules verify."""
-    listed: dict[str, verified.Wrong] = dict.fromkeys(cases, (0, 0))
+    verified = listed(cases)
+    functions = dict(cases)
     for e in entries:
+        merge(functions, e.functions)
         if e.counts["verified"]:
-            names = verified.listed(e.functions)
-            listed = {**dict.fromkeys(names, (0, 0)), **listed}
-            own = next(iter(e.functions), None)
-            if own in names:
-                forward, reverse = (min(filter(None, both), default=0) for both in zip(listed[own], e.pytorch))
-                listed[own] = forward, reverse
-    verified.write(listed)
+            verified |= listed(e.functions)
+    facts.write(facts.measured(), functions, verified)
     PAGE.write_text(page(entries, programs))
 
 
@@ -96,15 +97,16 @@ def page(entries: Sequence[Entry], programs: Sequence[Verdict]) -> str:
         for key in ("verified", "refused", "wrong", "singular")
     }
     version = torch.__version__.split("+")[0]
-    return TEXT.format(version=version, programs=len(programs), refusals=refusals or "Nothing.", rows=rows, **counts)
+    fields = {"version": version, "found_in": found_in(), "programs": len(programs)}
+    return TEXT.format(**fields, refusals=refusals or "Nothing.", rows=rows, **counts)
 
 
 def row(e: Entry) -> str:
     """A line of the table."""
-    forward, reverse = ("—" if order == 0 else str(order) for order in e.pytorch)
+    pytorch = "; ".join(map(str, e.facts)) or "—"
     referred = len(e.verdicts) - e.counts["singular"]
     orders = "1–4" if e.counts["verified"] else "—"
-    return f"| `{e.name}` | {e.lifted} | {orders} | {e.counts['verified']} of {referred} | {forward} | {reverse} |"
+    return f"| `{e.name}` | {e.lifted} | {orders} | {e.counts['verified']} of {referred} | {pytorch} |"
 
 
 def reason(v: Verdict) -> str:

@@ -83,7 +83,10 @@ def test_pytorch_is_judged_beside() -> None:
 
 
 def test_the_page_lists_every_operator() -> None:
-    listed = {line.split("`")[1] for line in PAGE.read_text().splitlines() if line.startswith("| `")}
+    page, version = PAGE.read_text(), f"PyTorch {torch.__version__.split('+')[0]} "
+    if version not in page:
+        pytest.skip(f"the page lists the operators of another version than {version}")
+    listed = {line.split("`")[1] for line in page.splitlines() if line.startswith("| `")}
     assert listed == entries().keys(), "run: make verify"
 
 

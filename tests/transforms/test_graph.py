@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """Derivatives of tensors that were already computed."""
 
 from __future__ import annotations
@@ -190,3 +191,88 @@ def test_slicing_first_is_what_the_message_proposes() -> None:
     X = variable(4, 2)
     x, t = X[:, 0:1], X[:, 1:2]
     agree(ap.diff(torch.sin(x) * t, x).detach(), (torch.cos(x) * t).detach())
+
+
+# ----------------------------------------------------------------------------------------- where PyTorch itself is wrong
+
+
+def at(value: float, *more: float) -> Tensor:
+    return torch.tensor([value, *more], dtype=torch.float64, requires_grad=True)
+
+
+WRONG_IN_PYTORCH: dict[str, tuple[Callable[[Tensor], Tensor], Tensor, int, str]] = {
+    "i1 at 0": (torch.special.i1, at(0.0), 3, "special_i1 .*SpecialI1Backward0.* order 3 .*at 0"),
+    "i1 near 0": (torch.special.i1, at(1e-9), 2, "special_i1.*near 0"),
+    "i1 near 0 among others": (torch.special.i1, at(2.0, 1e-3), 2, "special_i1"),
+    "i0 at 0": (torch.i0, at(0.0), 4, r"i0 \(node I0Backward0\).* order 4"),
+    "i0 at 0, of more than its argument": (lambda x: torch.sin(torch.i0(x * x)) + x, at(0.0), 4, "i0"),
+    "i1e near 0": (torch.special.i1e, at(1e-4), 2, "special_i1e"),
+    "sinc at 0": (torch.sinc, at(0.0), 2, "sinc.*at 0"),
+    "logcumsumexp": (lambda x: torch.logcumsumexp(x, 0), at(0.5), 3, "LogcumsumexpBackward0.* order 3"),
+    "logaddexp far apart": (lambda x: torch.logaddexp(x, x - 1000), at(0.5), 2, "logaddexp.*exp overflows"),
+    "a power with exponent 0": (lambda x: (1 + x) ** x, at(0.0), 2, "pow.*exponent is 0 and both"),
+    "a power with exponent 1": (lambda x: x**x, at(1.0), 3, "pow"),
+    "a power of 0": (lambda x: 0.0 ** (1 + x), at(0.5), 2, "pow.*base is 0"),
+    "a square of 0 by a tensor": (lambda x: x ** torch.tensor(2.0).double(), at(0.0), 4, "pow.*base and exponent are 0"),
+    "a singular matrix": (lambda x: torch.linalg.det(x[:, None, None] * torch.eye(2).double()), at(0.0), 2, "det.*singular"),
+    "a norm of order 4": (lambda x: torch.linalg.vector_norm(torch.stack([x, x + 1]), 4, 0), at(0.0), 4, "vector_norm.*p = 4"),
+    "weight_norm": (lambda x: torch._weight_norm(torch.stack([x, 1 + x], -1), 1 + 0 * x[:, None], 0)[:, 0], at(0.5), 2, "_weight_norm"),
+    "max_unpool of an index twice": (lambda x: F.max_unpool1d(torch.cat([x, x])[None], torch.tensor([[0, 0]]), 2)[0, :1], at(0.5), 1, "max_unpool2d"),
+    "a random number": (lambda x: torch.normal(x, 1.0), at(0.5), 1, "normal"),
+    "native_batch_norm": (lambda x: torch.native_batch_norm(torch.stack([x, x * x]), None, None, None, None, True, 0.1, 1e-5)[0][0], at(0.5), 3, "native_batch_norm.*in training"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WRONG_IN_PYTORCH)
+def test_what_pytorch_gets_wrong_is_refused_from_there_on(name: str) -> None:
+    f, x, order, message = WRONG_IN_PYTORCH[name]
+    for k in (order, order + 1):
+        with pytest.raises(UnsupportedOperator, match=message):
+            ap.diff(f(x), x, k)
+    for k in range(1, order):
+        agree(ap.diff(f(x), x, k).detach(), ap.derivative(f, k)(x.detach()))
+
+
+RIGHT_IN_PYTORCH: dict[str, tuple[Callable[[Tensor], Tensor], Tensor, int]] = {
+    "i1 away from 0": (torch.special.i1, at(0.3, -2.0), 4),
+    "i0 away from 0": (torch.i0, at(0.3, -2.0), 4),
+    "sinc away from 0": (torch.sinc, at(0.4, -1.3), 4),
+    "powers of tensors": (lambda x: x ** torch.tensor([0.0, 1.0, 2.0, 3.0]).double(), at(0.5, 0.5, 0.5, 0.5), 4),
+    "a power with another exponent": (lambda x: (1 + x) ** (x + 0.3), at(0.5), 4),
+    "a product of zeros": (lambda x: torch.prod(torch.stack([x, x, x]), 0), at(0.0), 4),
+    "a regular matrix": (lambda x: torch.linalg.det(x[:, None, None] * torch.eye(2).double()), at(0.5), 4),
+    "logaddexp": (lambda x: torch.logaddexp(x, x * x), at(0.5), 4),
+    "max_unpool": (lambda x: F.max_unpool1d(torch.cat([x, x])[None], torch.tensor([[0, 1]]), 2)[0, :1], at(0.5), 2),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", RIGHT_IN_PYTORCH)
+def test_there_is_no_false_alarm_away_from_the_points(name: str) -> None:
+    f, x, order = RIGHT_IN_PYTORCH[name]
+    for k in range(1, order + 1):
+        agree(ap.diff(f(x), x, k).detach(), ap.derivative(f, k)(x.detach()))
+
+
+def test_batch_norm_of_given_statistics_is_right() -> None:
+    x = variable(4, 1)
+    y = F.batch_norm(torch.sin(x), torch.zeros(1).double(), torch.ones(1).double())
+    agree(ap.diff(y, x, 3).detach(), -torch.cos(x.detach()) / (1 + 1e-5) ** 0.5)
+
+
+def test_only_what_lies_between_counts() -> None:
+    """layer_norm of something else is a factor, and what x was computed from is no matter."""
+    x, t = variable(3, 4), variable(3, 4)
+    scale = layer_norm(t).detach().clone() * 1
+    agree(ap.diff(torch.sin(x) * layer_norm(t), x, 3).detach(), -torch.cos(x.detach()) * scale)
+    y = layer_norm(t)
+    agree(ap.diff(torch.sin(y), y, 3).detach(), -torch.cos(y.detach()))
+
+
+def test_orders_of_derivatives_of_derivatives_add_up() -> None:
+    x = at(0.0)
+    first = ap.diff(torch.special.i1(x), x)
+    assert ap.diff(first, x).shape == x.shape
+    with pytest.raises(UnsupportedOperator, match="special_i1"):
+        ap.diff(first, x, 2)
+    with pytest.raises(UnsupportedOperator, match="special_i1"):
+        ap.diff(ap.diff(2 * first, x), x)

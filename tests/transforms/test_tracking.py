@@ -79,6 +79,8 @@ RIGHT: dict[str, Function] = {
     "a branch on a value": lambda v: (v**3).sum() if v[0] < v[1] else v.sum(),
     "what does not move": lambda v: v[0] * float((v - v + 2).sum()) + v[1] * (0 * v).detach().sum(),
     "a constant tensor": lambda v: v[0] * X.sum().item() + (X.detach() * v).sum(),
+    "torch.normal": lambda v: (torch.normal(v, 1.0, generator=generator()) * v).sum(),
+    "a Bessel function": lambda v: (torch.special.bessel_j0(v) * v).sum(),
     "printing": lambda v: (v * len(repr(v) + f"{v}" * 0) ** 0).sum(),
     "zeros_like": lambda v: (torch.zeros_like(v) + v * torch.ones_like(v)).sum(),
     "torch.func inside": lambda v: torch.func.grad(lambda w: (w**3).sum())(v).sum(),

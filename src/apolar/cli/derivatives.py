@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,10 +12,12 @@ import torch
 import apolar as ap
 from apolar.algebras.operators import Operator
 from apolar.expression import Expression
+from apolar.expression.time_limit import within
 
 MAX_SYMBOLIC_ORDER = 8
 MAX_SYMBOLIC_SIZE = 400
 MAX_SYMBOLIC_CHARACTERS = 100
+SYMBOLIC_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -28,14 +31,23 @@ class Results:
 
 
 def evaluate(expression: Expression, point: dict[str, float], dtype: str, operators: Sequence[Operator]) -> Results:
-    """The operators applied to the expression at the point, in ``torch.float64`` or another dtype by its name."""
+    """The operators applied to the expression at the point, in ``torch.float64`` or another dtype by its name.
+
+    The first operator is 1, the expression itself.
+    """
     wanted = list(dict.fromkeys(operators))
     at = tuple(torch.tensor(point[name], dtype=getattr(torch, dtype)) for name in expression.variables)
     tensors = ap.evaluate(expression, at, *wanted)
     if len(wanted) == 1:
         tensors = (tensors,)
+    value = tensors[wanted.index(operators[0])]
+    tensors = [
+        t.masked_fill(value.isnan(), math.nan) for t in tensors
+    ]  # outside of its domain, log x has no derivative 1/x
     values = {p: t.reshape(-1).tolist() for p, t in zip(wanted, tensors, strict=True)}
-    return Results(expression, point, values, _symbolic(expression, wanted))
+    without: dict[Operator, list[str | None]] = {p: [None] * len(expression.components) for p in wanted}
+    formulas = within(SYMBOLIC_SECONDS, lambda: _symbolic(expression, wanted)) or without
+    return Results(expression, point, values, formulas)
 
 
 def _symbolic(expression: Expression, operators: Sequence[Operator]) -> dict[Operator, list[str | None]]:

@@ -14,7 +14,7 @@ import click
 import apolar as ap
 from apolar.algebras.operators import SUPERSCRIPTS, Operator
 from apolar.cli.output import json_option, number, print_json, rows, show
-from apolar.cli.points import at_option, parse_point
+from apolar.cli.points import at_option, parse_point, refuse_without_value
 from apolar.errors import ExpressionError
 from apolar.expression import Expression, parse, parse_operators
 
@@ -65,8 +65,9 @@ def derive(
     """
     from apolar.cli.derivatives import evaluate
 
-    expression = parse(formula)
-    point = _complete(parse_point(assignments), expression)
+    given = parse_point(assignments)
+    expression = parse(formula, known=given)
+    point = _complete(given, expression)
     names = _known([name for text in wrt for name in text.replace(",", " ").split()], expression.variables)
     system = ap.coordinates(expression.variables)
     symbols = [system[name] for name in names or expression.variables]
@@ -86,6 +87,9 @@ def derive(
         print_json(_as_data(results, symbols, orders))
     else:
         _print(results, symbols, orders, digits=12 if dtype == "float64" else 6)
+    for i, f in enumerate(_functions(expression)):
+        slopes = {name: results.values[system[name]][i] for name in point if system[name] in results.values}
+        refuse_without_value(f, results.values[system.one][i], slopes, point)
 
 
 # ---------------------------------------------------------------------------------------------------------------- input

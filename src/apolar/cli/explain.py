@@ -10,7 +10,7 @@ import apolar as ap
 from apolar.cli.check import load
 from apolar.cli.derive import FormulaCommand
 from apolar.cli.output import json_option, show
-from apolar.cli.points import at_option, parse_point
+from apolar.cli.points import at_option, parse_point, refuse_without_value
 from apolar.text.languages import LANGUAGES, Language
 
 MAX_ORDER = 6
@@ -70,3 +70,6 @@ def explain(
         click.echo(explanation.to_json())
     else:
         show(*renderables(explanation, lang))
+    if explanation.value.ndim == 0 and ".py:" not in function:
+        slopes = {name: float(explanation.derivatives[name,]) for name in point}
+        refuse_without_value("f", float(explanation.value), slopes, point)

@@ -18,7 +18,7 @@ def operators(containing: str, as_json: bool) -> None:
     """List the torch functions that can be differentiated, or those whose name or rule contains CONTAINING.
 
     Verified are those that the test suite compares with an independent reference, up to the order that is given. The last
-    column says from which order PyTorch's own nested forward or reverse mode was found wrong.
+    column says from which order PyTorch's own nested forward or reverse mode was found wrong, and where.
 
     \b
     apolar operators
@@ -42,5 +42,4 @@ def _verified(order: int) -> str:
 
 
 def _pytorch(operator: ap.SupportedOperator) -> str:
-    modes = {"forward": operator.forward_wrong_from, "reverse": operator.reverse_wrong_from}
-    return ", ".join(f"{mode} wrong from order {order}" for mode, order in modes.items() if order) or "—"
+    return "; ".join(map(str, operator.facts)) or "—"

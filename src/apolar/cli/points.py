@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Mapping
 
 import click
 
-from apolar.errors import ExpressionError
+from apolar.errors import ExpressionError, SingularPoint
 from apolar.expression import parse_number
 
 at_option = click.option(
@@ -39,3 +41,28 @@ def parse_point(assignments: Iterable[str]) -> dict[str, float]:
                 raise ExpressionError(f"--at gives {name} twice")
             point[name] = parse_number(value)
     return point
+
+
+def refuse_without_value(name: str, value: float, slopes: Mapping[str, float], point: Mapping[str, float]) -> None:
+    """What was shown stays there, but a command does not end well where a function has no value.
+
+    Args:
+        name: of the function.
+        value: at the point.
+        slopes: its first derivatives, by coordinate, where they are known.
+
+    Raises:
+        SingularPoint: the value is NaN or infinite, or only large because the point is rounded, as tan(pi/2).
+    """
+    at = ", ".join(f"{coordinate} = {x:.12g}" for coordinate, x in point.items())
+    if not math.isfinite(value):
+        raise SingularPoint(
+            f"{name} has no finite value at {at}: it is {value} there, and so it has no derivative. Move the point to where "
+            "the function is defined."
+        )
+    moved = sys.float_info.epsilon * sum(abs(point[coordinate] * slope) for coordinate, slope in slopes.items())
+    if moved >= abs(value) >= 1:
+        raise SingularPoint(
+            f"{name} has a pole at {at}, or next to it: rounding the point changes {value:.3g} by {moved:.3g}, so that no "
+            "digit is right. Move the point away from the pole."
+        )

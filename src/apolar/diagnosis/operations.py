@@ -87,12 +87,3 @@ PRODUCTS = frozenset(
     {"Mul", "Div", "Mm", "Bmm", "Addmm", "Mv", "Dot", "Convolution", "Matmul", "Baddbmm", "Addmv", "Linear"}
 )
 """Linear as long as only one factor depends on the input."""
-
-WRONG_IN_REVERSE = {"NativeLayerNorm": 3, "NativeBatchNorm": 3, "CudnnBatchNorm": 3}
-"""From this order on PyTorch 2.13 differentiates these wrongly in reverse mode (docs/pytorch-defects.md)."""
-
-WRONG_IN_FORWARD = {
-    "det": 2, "linalg_det": 2, "slogdet": 2, "linalg_slogdet": 2, "logdet": 2, "linalg_solve": 2, "solve": 2,
-    "layer_norm": 2, "batch_norm": 2, "instance_norm": 2, "cumprod": 2, "prod": 3, "eigvals": 3, "linalg_eigvals": 3,
-}  # fmt: skip
-"""The same for nested forward mode, by the name of the function."""

@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 
 from apolar.diagnosis import graph
-from apolar.diagnosis.operations import KINKS, LINEAR, PRODUCTS, STEPS, WRONG_IN_REVERSE
+from apolar.diagnosis.operations import KINKS, LINEAR, PRODUCTS, STEPS
 from apolar.diagnosis.request import Request
 from apolar.diagnosis.traces import Derivative, identity
 from apolar.engine.torch_private import family, is_once_differentiable, is_zero_tensor, uses_batch_statistics
+from apolar.rules.facts import Fact, by_node
 
 IGNORED = LINEAR | STEPS
 
@@ -22,14 +23,11 @@ def derivative_of(request: Request) -> Derivative:
     path = graph.between(request.below, ends)
     on_path = set(path)
     before = request.derivative
-    families = dict(before.families) if before else {}
     kinks = list(before.kinks) if before else []
     curved = before.curved if before else False
     once = before.once if before else None
     for node in path:
         name = family(node)
-        if uses_batch_statistics(node):
-            families.setdefault(name, graph.origin(node))
         if is_once_differentiable(node):
             once = name
         if name in KINKS:
@@ -41,7 +39,7 @@ def derivative_of(request: Request) -> Derivative:
     return Derivative(
         request.order,
         frozenset(map(identity, request.asked)),
-        families,
+        _facts(request),
         tuple(kinks),
         curved,
         once=once,
@@ -50,7 +48,6 @@ def derivative_of(request: Request) -> Derivative:
 
 def look(request: Request, gradients: Sequence[Tensor | None]) -> None:
     """Findings about a walk that went through."""
-    _wrong(request)
     _coupled(request)
     before = request.derivative
     if before is None or request.accumulates:
@@ -88,14 +85,27 @@ def _straight(request: Request, before: Derivative) -> bool:
     return True
 
 
+def _facts(request: Request) -> dict[Fact, graph.Origin]:
+    """What PyTorch gets wrong on the way to the inputs, here and in the derivatives before, and the calls it comes from."""
+    facts = dict(request.derivative.facts) if request.derivative else {}
+    ends = {graph.start(x) for x in request.asked if x.requires_grad}
+    path = set(graph.between(request.below, ends)) - ends
+    used = {(graph.start(y), y.output_nr) for y in request.outputs if y.requires_grad}
+    used |= {edge for node in path for edge in node.next_functions}
+    for node, output in used:
+        if node in path:
+            for fact in by_node(node.name(), output):
+                if fact.reverse and not fact.convention and fact not in facts and fact.holds_at(node):
+                    facts[fact] = graph.origin(node)
+    return facts
+
+
 def _wrong(request: Request) -> None:
     """A node that PyTorch differentiates wrongly at this order."""
-    families = request.derivative.families if request.derivative else {}
-    for name, wrong_from in WRONG_IN_REVERSE.items():
-        if name in families and request.order >= wrong_from:
-            made = families[name]
+    for fact, made in _facts(request).items():
+        if request.order >= fact.reverse:
             place = made.place if made.place.file else request.place
-            request.memory.report("wrong-derivative", place, name=made.name or name, order=wrong_from)
+            request.memory.report("wrong-derivative", place, name=made.name or fact.operator, order=fact.reverse)
 
 
 def _coupled(request: Request) -> None:
@@ -112,7 +122,13 @@ def _coupled(request: Request) -> None:
 
 
 def look_before(request: Request) -> None:
-    """A sum over the rows of a Hessian that has entries beside its diagonal; tried while the graph is still there."""
+    """What is seen while the graph is still there: nodes that are differentiated wrongly, and sums over rows of a Hessian."""
+    _wrong(request)
+    _summed(request)
+
+
+def _summed(request: Request) -> None:
+    """A sum over the rows of a Hessian that has entries beside its diagonal."""
     before = request.derivative
     gradient = before.gradient() if before is not None and before.gradient is not None else None
     if before is None or gradient is None or not gradient.requires_grad or request.accumulates:

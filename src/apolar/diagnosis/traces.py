@@ -21,6 +21,7 @@ from apolar.diagnosis import graph
 from apolar.diagnosis.finding import Diagnosis, Finding
 from apolar.diagnosis.numberflow import Flow
 from apolar.diagnosis.places import NOWHERE, Place
+from apolar.rules.facts import Fact
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +62,7 @@ class Derivative:
     Attributes:
         order: of the highest one.
         inputs: with respect to which tensors it was taken: their identities.
-        families: of the nodes between function and input.
+        facts: what PyTorch gets wrong between function and input, and the calls it comes from.
         kinks: the origins of the piecewise linear ones.
         curved: whether there are others than linear and piecewise linear ones.
         whole: whether it still is the gradient itself, or the sum of it.
@@ -71,7 +72,7 @@ class Derivative:
 
     order: int
     inputs: frozenset[tuple[int, torch.Size]]
-    families: dict[str, graph.Origin]
+    facts: dict[Fact, graph.Origin]
     kinks: tuple[graph.Origin, ...]
     curved: bool
     whole: bool = True

@@ -6,6 +6,7 @@ Each call of a torch function leaves a trace on its results; :mod:`~apolar.diagn
 
 from __future__ import annotations
 
+import inspect
 import re
 import sys
 import warnings
@@ -13,7 +14,7 @@ import weakref
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from types import FrameType
+from types import FrameType, SimpleNamespace
 from typing import Any
 
 import torch
@@ -30,12 +31,21 @@ from apolar.diagnosis.operations import (
     IN_PLACE,
     MEMORY,
     NUMBERS,
-    WRONG_IN_FORWARD,
 )
 from apolar.diagnosis.places import Place, here, place_of, place_of_error, user_frame
 from apolar.diagnosis.request import SIGNATURES, Request, is_direct, request
 from apolar.diagnosis.traces import NONE, Call, Derivative, LeafState, Memory, Trace, Writing, identity
-from apolar.engine.torch_private import Transform, base, in_transform, is_view, transforms, tree_leaves, version
+from apolar.engine.torch_private import (
+    Transform,
+    argument_names,
+    base,
+    in_transform,
+    is_view,
+    transforms,
+    tree_leaves,
+    version,
+)
+from apolar.rules.facts import by_function
 from apolar.text.languages import Language
 
 Look = Generator[None, Any, None]
@@ -132,7 +142,7 @@ class Watch(TorchFunctionMode):
         if not set(types) <= PLAIN:
             return _blind()
         if in_transform():
-            return self._forward_mode(name, args, kwargs)
+            return self._forward_mode(func, args, kwargs)
         if self.memory.stepping and not torch.is_grad_enabled():
             return self._update(name, args)
         if func in SIGNATURES:
@@ -273,14 +283,16 @@ class Watch(TorchFunctionMode):
             if leaf is not None and leaf.is_leaf and leaf.requires_grad and not memory.stepping:
                 accumulation.stepped(memory, [leaf])
 
-    def _forward_mode(self, name: str, args: Any, kwargs: Any) -> Look:
+    def _forward_mode(self, func: Any, args: Any, kwargs: Any) -> Look:
         """Nested forward mode through a function that PyTorch differentiates wrongly there."""
         yield
-        wrong_from = WRONG_IN_FORWARD.get(name)
-        if wrong_from is None or (name == "batch_norm" and not (kwargs.get("training") or args[5:6] == (True,))):
+        facts = [fact for fact in by_function(func) if fact.forward and not fact.convention]
+        if not facts:
             return
-        if transforms().count(Transform.Jvp) >= wrong_from:
-            self.memory.report("wrong-derivative", here(), name=name, order=wrong_from)
+        order = transforms().count(Transform.Jvp)
+        for fact in facts:
+            if fact.forward <= order and fact.holds(_named(func, args, kwargs, fact.operator), unreadable=False):
+                self.memory.report("wrong-derivative", here(), name=func.__name__, order=fact.forward)
 
     # ------------------------------------------------------------------------------------------------------------ walks
 
@@ -346,6 +358,17 @@ class Watch(TorchFunctionMode):
 def _blind() -> Look:
     """No look at all."""
     yield
+
+
+def _named(func: Any, args: Any, kwargs: Any, operator: str) -> SimpleNamespace:
+    """The values of a call's arguments by their names; a function of C++ has those of the operator of ATen behind it."""
+    try:
+        names = list(inspect.signature(func).parameters)
+    except ValueError:
+        names = argument_names(getattr(torch.ops.aten, operator))
+    given = {**dict(zip(names, args)), **kwargs}
+    values = {k: torch.func.debug_unwrap(v, recurse=True) if isinstance(v, Tensor) else v for k, v in given.items()}
+    return SimpleNamespace(**{"self": values.get("input"), "moving": (True, True), **values})
 
 
 def _tensors(tree: Any) -> list[Tensor]:

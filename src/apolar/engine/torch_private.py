@@ -205,6 +205,19 @@ def family(node: Any) -> str:
     return str(node.name()).rpartition("::")[2].partition("Backward")[0]
 
 
+def saved(node: Any, name: str) -> Any:
+    """What a node kept of an argument or a result of its operator, by the name that ATen gives it.
+
+    Raises:
+        AttributeError: it kept nothing of that name.
+
+    >>> x = torch.ones(2, requires_grad=True)
+    >>> saved(x.exp().grad_fn, "result")
+    tensor([2.7183, 2.7183], grad_fn=<ExpBackward0>)
+    """
+    return getattr(node, f"_saved_{name}")
+
+
 def uses_batch_statistics(node: Any) -> bool:
     """Whether a node of batch normalisation, or of its derivative, uses the mean and variance of the batch.
 
@@ -254,6 +267,15 @@ decomposition_table: dict[Any, Callable[..., Any]] = first("_decomp.decompositio
 
 local_scalar: Any = first("ops.aten._local_scalar_dense")
 """The operator by which a value becomes a number of Python."""
+
+
+def argument_names(packet: OpOverloadPacket) -> list[str]:
+    """Those of an operator of ATen, in their order, in its first overload.
+
+    >>> argument_names(torch.ops.aten.exp)
+    ['self']
+    """
+    return [a.name for a in getattr(packet, packet.overloads()[0])._schema.arguments]
 
 
 def mutates(func: Any) -> bool:

@@ -18,6 +18,7 @@ from apolar.errors import (
     FunctionError,
     OperatorError,
     ShapeError,
+    SingularPoint,
     VerificationError,
 )
 from apolar.explanation import symbolic
@@ -35,8 +36,9 @@ from apolar.explanation.explanation import (
     Symbolic,
 )
 from apolar.explanation.gradient import record_gradient
+from apolar.explanation.local import Operation
 from apolar.explanation.notation import Formula, named
-from apolar.explanation.tape import Node, Recorder
+from apolar.explanation.tape import Node, Recorder, ancestors
 from apolar.expression import Expression, parse
 from apolar.text.languages import Language, translate
 
@@ -59,6 +61,7 @@ MAX_DERIVATIONS = 60
 def explain(
     f: Callable[..., Tensor] | str,
     x: Any = None,
+    /,
     order: int = 1,
     *,
     seed: Any = None,
@@ -72,7 +75,8 @@ def explain(
 
     Args:
         f: a function of tensors, a ``torch.nn.Module``, or a formula such as ``"cos(x^2)"``.
-        x: a tensor or a number, or a tuple of them; for a formula a dictionary of numbers, or each as a keyword.
+        x: a tensor or a number, or a tuple of them; for a formula the value of its only variable, a dictionary of the values of
+            several, or each as a keyword by its name.
         order: 1 for the gradient, 2 and more for the derivatives of the gradient.
         seed: of the shape of the result; 1 everywhere by default.
         lang: the language of the texts, "en" or "zh".
@@ -89,6 +93,7 @@ def explain(
         FunctionError: ``f`` fails, is random, or does not return one tensor that depends on the inputs.
         UnsupportedOperator: the steps of ``f`` cannot be recorded.
         DetachedError: ``f`` takes a value out of the computation.
+        SingularPoint: an order above 1 is asked for at a point where the function is not defined.
         VerificationError: two independent ways to the highest derivative disagree, as they may at a kink.
 
     >>> e = ap.explain("cos(x^2)", x=0.5)
@@ -98,10 +103,14 @@ def explain(
     -0.247404
     """
     translate("", "explanation", lang)
+    if x is None and (isinstance(values.get("x"), Mapping) or not isinstance(f, str)):
+        x = values.pop("x", None)
     if isinstance(order, bool) or not isinstance(order, int) or order < 1:
         raise OperatorError(f"the order is a whole number from 1 on, got {order!r}")
     function, inputs, name, title = _formula(f, x, values) if isinstance(f, str) else _function(f, x, values)
     recorder, output = _record(function, inputs)
+    if order > 1 and output.value.isnan().any():
+        raise SingularPoint(f"{title} is not defined at this point: {_first_lost(output)} is NaN. Move the point.")
     moving = [node for node in recorder.inputs if node.active]
     weights = _seed(seed, output)
     derivations = _derivations(recorder, output, moving, order, weights)
@@ -138,21 +147,22 @@ def explain(
 
 def _formula(text: str, x: Any, values: Mapping[str, Any]) -> tuple[Expression, list[tuple[str, Tensor]], Formula, str]:
     """A typed formula with the values of its variables."""
-    expression = parse(text)
+    given = {**(x if isinstance(x, Mapping) else {}), **values}
+    expression = parse(text, known=given)
     names = expression.variables
-    if isinstance(x, Mapping):
-        given = {**x, **values}
-    elif x is None:
-        given = dict(values)
-    else:
-        given = {"x" if "x" in names or len(names) != 1 else names[0]: x, **values}
+    if x is not None and not isinstance(x, Mapping):
+        given["x" if "x" in names or len(names) != 1 else names[0]] = x
     missing, unknown = [n for n in names if n not in given], [n for n in given if n not in names]
     if not names:
         raise ExpressionError(f"{expression.text} has no variable, so there is nothing to differentiate")
     if missing or unknown:
+        problems = [f"a value is missing for {', '.join(missing)}"] * bool(missing)
+        problems += [f"a value is given for {', '.join(unknown)}, but {', '.join(unknown)} does not occur"] * bool(
+            unknown
+        )
         raise ExpressionError(
-            f"the formula {expression.text!r} has the variables {', '.join(names)}; "
-            + (f"a value is missing for {', '.join(missing)}" if missing else f"{', '.join(unknown)} does not occur")
+            f"the formula {expression.text!r} has the variable{'s' * (len(names) > 1)} {', '.join(names)}; "
+            + ", and ".join(problems)
         )
     title = f"f({_listed(names)}) = {expression.text}"
     return expression, [(name, _tensor(name, given[name], torch.float64)) for name in names], named("f"), title
@@ -244,6 +254,12 @@ def _record(function: Callable[..., Any], inputs: Sequence[tuple[str, Tensor]]) 
             "or made of whole numbers or comparisons"
         )
     return recorder, output
+
+
+def _first_lost(output: Node) -> str:
+    """The formula of the first step without a value."""
+    lost = next(node for node in ancestors(output) if node.value.isnan().any())
+    return Operation(lost).formula.plain if lost.kind == "operation" else lost.name.plain
 
 
 def _derivations(

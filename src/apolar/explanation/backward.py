@@ -77,7 +77,7 @@ def _contribution(node: Node, position: int, upstream: Tensor) -> Contribution:
         upstream,
         operation.local(position),
         operation.contribution(position, upstream),
-        operation.words(),
+        operation.words(position),
         position + 1 if node.operands.count(node.operands[position]) > 1 else None,
     )
 

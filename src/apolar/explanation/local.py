@@ -6,6 +6,7 @@ independent of each other.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -103,19 +104,25 @@ class Operation:
         return sympy.powsimp(found) if self.expression.is_Pow else found  # y xʸ⁻¹, not y xʸ/x
 
     def local(self, position: int) -> Tensor | None:
-        """The local derivative as numbers, one for each entry of the result."""
+        """The local derivative as numbers, one for each entry of the result; NaN where the result is.
+
+        PyTorch's formula for log x has the value -1 at x = -1, where there is no logarithm.
+        """
         if self.expression is None:
             return None
         shape = self.node.value.shape
         operands = [operand.value.expand(shape).clone() for operand in self.node.operands]
-        return _derivative(self.node.call, operands, position, torch.ones_like(self.node.value))
+        slope = _derivative(self.node.call, operands, position, torch.ones_like(self.node.value))
+        return slope.masked_fill(self.node.value.isnan(), math.nan)
 
     def contribution(self, position: int, upstream: Tensor) -> Tensor:
         """What the gradient of the result adds to that of an operand."""
         operand = self.node.operands[position]
         slope = self.local(position)
         if slope is not None:
-            return (upstream * slope).sum_to_size(operand.value.shape).to(operand.value.dtype)
+            unused = self.node.value.isnan() & (upstream == 0)  # by a branch of `where` that is not taken
+            share = (upstream * slope).masked_fill(unused, 0)
+            return share.sum_to_size(operand.value.shape).to(operand.value.dtype)
         values = [other.value for other in self.node.operands]
         return _derivative(self.node.call, values, position, upstream)
 
@@ -136,11 +143,14 @@ class Operation:
             f"Jᵀ({self.label})·{upstream.plain}", rf"J_{{\operatorname{{{name}}}}}^{{\top}} \, {upstream.latex}"
         )
 
-    def words(self) -> str:
-        """What happens, as a marked text; empty where the formula says it."""
-        if self.expression is not None or self.rule.words or self.rule.pullbacks:
-            return self.rule.words if self.expression is None else ""
-        return GENERAL
+    def words(self, position: int) -> str:
+        """What happens to the gradient on its way to an operand, as a marked text; empty where the formula says it."""
+        if self.expression is not None:
+            return ""
+        words = self.rule.words
+        if not isinstance(words, str):
+            return words[position] if position < len(words) else GENERAL
+        return words or ("" if self.rule.pullbacks else GENERAL)
 
 
 def _derivative(

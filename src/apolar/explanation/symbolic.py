@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import mpmath
 import sympy
@@ -17,6 +18,7 @@ from apolar.explanation.functions import absolute, sign
 from apolar.explanation.local import Operation
 from apolar.explanation.notation import written
 from apolar.explanation.tape import Node, ancestors
+from apolar.expression.time_limit import within
 
 LONGEST, SIMPLIFIED = 100, 30
 """Expressions with more operations than the first are not shown; with more than the second, only expanded or factored."""
@@ -26,6 +28,9 @@ SLOW = (sympy.erf, sympy.erfc, HyperbolicFunction, sympy.Abs, sympy.sign, sympy.
 
 PATIENCE = 2.0
 """After so many seconds no further formula is derived."""
+
+SIMPLIFYING = 1.0
+"""After so many seconds a formula is shown as it is."""
 
 BITS = 120
 """In which formulas are computed. SymPy's evalf may take more and more bits without end, as for 1 + erf(-900)."""
@@ -73,15 +78,24 @@ def derivatives(
     shown = []
     end = time.monotonic() + PATIENCE
     for by, wanted in {(): value, **numbers}.items():
-        if time.monotonic() > end or (by and (by[:-1] not in found or by[-1] not in symbols)):
+        left = end - time.monotonic()
+        if left < 0 or (by and (by[:-1] not in found or by[-1] not in symbols)):
             continue
-        formula = _simple(_derivative(found[by[:-1]], symbols[by[-1]])) if by else expression
+        formula = _formula(found[by[:-1]], symbols[by[-1]], left) if by else expression
         if formula is None or formula.has(sympy.Derivative, sympy.Subs):
             continue
         found[by] = formula
-        if _agrees(formula, symbols, inputs, wanted):
+        if within(end - time.monotonic(), partial(_agrees, formula, symbols, inputs, wanted)):
             shown.append(Symbolic(by, written(formula, names), str(formula)))
     return tuple(shown)
+
+
+def _formula(expression: sympy.Expr, symbol: sympy.Symbol, seconds: float) -> sympy.Expr | None:
+    """The derivative, simplified if there is time for that; None where it is too long or takes too long."""
+    found = within(seconds, partial(_derivative, expression, symbol))
+    if found is None or found.count_ops() > LONGEST:
+        return None
+    return within(min(seconds, SIMPLIFYING), partial(_simple, found)) or found
 
 
 def _derivative(expression: sympy.Expr, symbol: sympy.Symbol) -> sympy.Expr:
@@ -90,10 +104,8 @@ def _derivative(expression: sympy.Expr, symbol: sympy.Symbol) -> sympy.Expr:
     return sympy.diff(real, symbol).doit().replace(sympy.DiracDelta, lambda *_: sympy.S.Zero)
 
 
-def _simple(expression: sympy.Expr) -> sympy.Expr | None:
+def _simple(expression: sympy.Expr) -> sympy.Expr:
     """The shortest of a few forms."""
-    if expression.count_ops() > LONGEST:
-        return None
     small = expression.count_ops() <= SIMPLIFIED and not expression.has(*SLOW)
     forms = [sympy.simplify(expression) if small else expression]
     forms += [sympy.expand(forms[0]), sympy.factor_terms(forms[0]), sympy.powsimp(forms[0])]

@@ -27,14 +27,14 @@ class Rule:
     Attributes:
         value: the formula of the result; None where the name of the function and its arguments say it.
         pullbacks: for each operand; empty where the words say it.
-        words: what happens, as a marked text.
+        words: what happens, as a marked text: one for all operands, or one for each in their order.
         linear: whether the local derivative does not depend on the operands.
         computes: for which nodes the pull-backs are also computed with tensors, as they are written.
     """
 
     value: Callable[[Sequence[Term], Node], Term] | None = None
     pullbacks: tuple[Pullback, ...] = ()
-    words: str = ""
+    words: str | tuple[str, ...] = ""
     linear: bool = False
     computes: Callable[[Node], bool] = lambda node: True
 
@@ -214,10 +214,18 @@ LINEAR_MAP = Rule(words=mark("the operation is linear, and its transpose is appl
 LOGSUMEXP = Rule(pullbacks=(lambda g, y, x, node: g * (x[0] - y).exp(),), computes=_to_one_number)
 
 CROSS_ENTROPY = Rule(
-    words=mark("softmax of the scores minus the target, times the gradient and the weight of the row"), computes=_never
+    words=(mark("softmax of the scores minus the target, times the gradient and the weight of the row"),),
+    computes=_never,
 )
 
-CONVOLUTION = Rule(words=mark("the convolution is transposed"), computes=_never)
+CONVOLUTION = Rule(
+    words=(
+        mark("the convolution is transposed"),
+        mark("the input is correlated with the gradient: each weight met many entries of the input"),
+        mark("the gradient is summed over samples and positions: the bias was added to each"),
+    ),
+    computes=_never,
+)
 
 
 def _rules(rule: Rule, *names: str) -> dict[str, Rule]:

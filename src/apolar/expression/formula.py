@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from apolar.errors import ExpressionError
 from apolar.expression.functions import CONSTANTS, FUNCTIONS, SPELLINGS, TABLE, apply
-from apolar.expression.reader import Reader, guess, split_names
+from apolar.expression.reader import Reader, call_without_parentheses, guess, split_names
 from apolar.expression.source import Source
 
 if TYPE_CHECKING:
@@ -141,12 +141,13 @@ class Expression:
         return dict(zip(free, arguments, strict=True)) | named
 
 
-def parse(text: str, variables: str | Sequence[str] | None = None) -> Expression:
+def parse(text: str, variables: str | Sequence[str] | None = None, *, known: Collection[str] = ()) -> Expression:
     """Read a formula, or several separated by commas, as a function of its variables.
 
     Args:
         text: numbers, names, ``+ - * /``, ``**`` or ``^``, parentheses, ``pi``, ``e`` and ``FUNCTIONS``.
         variables: the names that may occur, in the order of the arguments; by default those that do, as they appear.
+        known: names that are variables even where they look like a call without its parentheses, as ``sinx`` does.
 
     Raises:
         ExpressionError: with the place, and what would work.
@@ -159,7 +160,7 @@ def parse(text: str, variables: str | Sequence[str] | None = None) -> Expression
     source = Source(text)
     node = source.parse()
     given = None if variables is None else split_names(variables)
-    reader = _ExpressionReader(source, given)
+    reader = _ExpressionReader(source, given, known)
     is_vector = isinstance(node, (ast.Tuple, ast.List))
     parts = node.elts if isinstance(node, (ast.Tuple, ast.List)) else [node]
     if not parts:
@@ -186,9 +187,10 @@ def parse_number(text: str) -> float:
 class _ExpressionReader(Reader[Tree]):
     """Builds trees."""
 
-    def __init__(self, source: Source, variables: tuple[str, ...] | None) -> None:
+    def __init__(self, source: Source, variables: tuple[str, ...] | None, known: Collection[str]) -> None:
         super().__init__(source)
         self.variables = variables
+        self.known = known
 
     def number(self, node: ast.expr, value: Fraction) -> Tree:
         return Number(value)
@@ -200,6 +202,9 @@ class _ExpressionReader(Reader[Tree]):
             return Apply(node.id, (), CONSTANTS[node.id].torch())
         if node.id in FUNCTIONS or node.id in SPELLINGS:
             self.source.at(node, f"{node.id} is a function and needs an argument: {node.id}(x)")
+        call = call_without_parentheses(node.id)
+        if call is not None and node.id not in self.known:
+            self.source.at(node, f"{node.id} is no function and no variable; did you mean {call}?")
         if self.variables is not None:
             known = f"the variables are {', '.join(self.variables)}" if self.variables else "a number is needed here"
             self.source.at(node, f"there is no variable {node.id}" + (guess(node.id, self.variables) or f"; {known}"))

@@ -17,6 +17,13 @@ MAX_DEPTH = 200
 MAX_DIGITS = 40
 MAX_EXPONENT = 1000
 
+MEANT = {
+    "tg": "tan", "ctg": "1/tan", "cot": "1/tan", "sec": "1/cos", "csc": "1/sin", "arctg": "atan", "sh": "sinh", "ch": "cosh",
+    "th": "tanh", "lg": "log10", "lb": "log2", "sgn": "sign", "gamma": "exp(lgamma(…))", "coth": "1/tanh", "sech": "1/cosh",
+    "csch": "1/sinh",
+}  # fmt: skip
+"""Names of functions in other places, and what to write here."""
+
 T = TypeVar("T")
 
 _REFUSED = {
@@ -87,12 +94,22 @@ class Reader(Generic[T]):
 
     def _application(self, node: ast.expr, function: str, arguments: list[ast.expr], power: float, depth: int) -> T:
         if function in ("**", "pow"):
+            self._refuse_power_of_a_name(node, *arguments)
             exponent = self.read(arguments[1], power, depth + 1)
             power *= max(abs(self.constant(exponent) or 1), 1)
             if power > MAX_EXPONENT:
                 self.source.at(arguments[1], f"this exponent is too large; at most {MAX_EXPONENT} in all")
             return self.apply(node, "**", [self.read(arguments[0], power, depth + 1), exponent])
         return self.apply(node, function, [self.read(a, power, depth + 1) for a in arguments])
+
+    def _refuse_power_of_a_name(self, node: ast.expr, base: ast.expr, exponent: ast.expr) -> None:
+        """sin^2(x), which is read as sin to the power 2(x)."""
+        called = isinstance(exponent, ast.Call) and isinstance(exponent.func, ast.Constant)
+        if called and isinstance(base, ast.Name) and (base.id in FUNCTIONS or base.id in SPELLINGS):
+            assert isinstance(exponent, ast.Call)
+            argument = ", ".join(map(self.source.literal, exponent.args))
+            power = self.source.literal(exponent.func)
+            self.source.at(node, f"a power stands behind the argument: write {base.id}({argument})^{power}")
 
     def _exact(self, node: ast.Constant) -> Fraction:
         text = self.source.literal(node)
@@ -123,12 +140,36 @@ class Reader(Generic[T]):
         return name
 
     def _hint(self, typed: str) -> str:
+        if product := _PRODUCT.fullmatch(typed):
+            return f"; did you mean {product['factor']}*{product['function']}(…)?"
         close = guess(typed, [*FUNCTIONS, *SPELLINGS])
         if close:
             return close
+        if typed in MEANT:
+            return f"; did you mean {MEANT[typed]}?"
         if typed in CONSTANTS or len(typed) <= 2:
             return f"; if {typed} is a factor, write {typed}*(…)"
         return f"; there are {', '.join(sorted([*FUNCTIONS, *SPELLINGS]))}"
+
+
+def call_without_parentheses(name: str) -> str | None:
+    """The call that a name was probably meant to be.
+
+    >>> call_without_parentheses("sinx"), call_without_parentheses("cos2t"), call_without_parentheses("signal")
+    ('sin(x)', 'cos(2*t)', None)
+    """
+    found = _CALL.fullmatch(name)
+    if found is None or name in FUNCTIONS or name in SPELLINGS:
+        return None
+    factor, argument = found["factor"], found["argument"]
+    return f"{found['function']}({factor}{'*' * bool(factor)}{argument})"
+
+
+_WORDS = "|".join(sorted([*FUNCTIONS, *SPELLINGS], key=len, reverse=True))
+_GREEK = "alpha|beta|gamma|delta|eps|epsilon|theta|phi|psi|omega|lambda|mu|nu|rho|sigma|tau|xi|pi"
+_CALL = re.compile(rf"(?P<function>{_WORDS})(?P<factor>\d*)(?P<argument>[a-zA-Zα-ω]\d*|{_GREEK})")
+
+_PRODUCT = re.compile(rf"(?P<factor>[xyzt]|pi)(?P<function>{_WORDS})")
 
 
 def guess(typed: str, known: Iterable[str]) -> str:

@@ -1,7 +1,8 @@
 """C++ source to functions of this process, by the system's compiler, kept on disk between processes.
 
 The compiler is found as torch.compile finds it: the environment variable CXX, or g++. Libraries lie in the user's cache
-folder, named by a hash of all that goes into them, and nobody else can write there.
+folder, named by a hash of all that goes into them, and nobody else can write there. A file ends with the hash of its own
+content, which is compared before it is loaded: a library that a full disk or a crash has cut off would end the process.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ FLAGS = (
 
 OPTIONAL = ("-mprefer-vector-width=512",)
 
+DIGEST_BYTES = hashlib.sha256().digest_size
+
 
 class CompilerError(Exception):
     """There is no compiler, or it does not take what it is given."""
@@ -47,7 +50,7 @@ def library(source: str) -> ctypes.CDLL:
     key = hashlib.sha256("\0".join((*command, *_threads(), _target(), source)).encode()).hexdigest()[:32]
     path = folder() / f"{key}.so"
     try:
-        if not path.exists():
+        if not _intact(path):
             _build(command, source, path)
         return ctypes.CDLL(str(path))
     except (OSError, subprocess.SubprocessError) as error:
@@ -83,7 +86,23 @@ def _build(command: tuple[str, ...], source: str, path: Path) -> None:
         )
         if done.returncode:
             raise CompilerError(done.stderr[-2000:])
+        content = built.read_bytes()
+        built.write_bytes(content + _digest(content))  # a loader reads only what the header of the file names
         os.replace(built, path)
+
+
+def _digest(content: bytes) -> bytes:
+    return hashlib.sha256(content).digest()
+
+
+def _intact(path: Path) -> bool:
+    """Whether a library is there, whole and unchanged."""
+    try:
+        written = path.read_bytes()
+    except FileNotFoundError:
+        return False
+    content, digest = written[:-DIGEST_BYTES], written[-DIGEST_BYTES:]
+    return digest == _digest(content)
 
 
 def folder() -> Path:

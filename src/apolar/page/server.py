@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, abort, render_template, request, url_for
-from waitress.server import create_server
+from waitress.server import TcpWSGIServer
 from werkzeug.exceptions import HTTPException
 
 from apolar import __version__
@@ -48,8 +48,11 @@ HEADERS = {
 
 LOOPBACK_NAMES = {"localhost", "127.0.0.1", "::1"}
 
-HEADER_BYTES, BODY_BYTES, THREADS, CONNECTIONS = 65_536, 1024, 8, 50
+HEADER_BYTES, BODY_BYTES, THREADS, CONNECTIONS = 65_536, 1024, 8, 200
 """What the server takes of one request, and how many at once; the page itself never sends a body."""
+
+SPARE, IDLE_SECONDS = 10, 20
+"""So many connections are kept free; and after so many seconds without a word one is closed."""
 
 REMEMBERED = 16
 """Answers that are kept, for the back button and for links that are opened again."""
@@ -158,6 +161,18 @@ def _page(template: str, question: Question, **content: Any) -> str:
 # --------------------------------------------------------------------------------------------------------------- server
 
 
+class Server(TcpWSGIServer):
+    """Always has room for a connection: nobody can take all of them by opening them and asking nothing, or only slowly."""
+
+    def readable(self) -> bool:
+        """Called before each wait for connections and data."""
+        if len(self._map) >= self.adj.connection_limit - SPARE:
+            silent = [c for c in self.active_channels.values() if not (c.requests or c.will_close)]
+            for oldest in sorted(silent, key=lambda channel: channel.creation_time)[:1]:
+                oldest.will_close = True
+        return bool(super().readable())
+
+
 def serve(host: str = "127.0.0.1", port: int = 8765, started: Callable[[str], object] = print) -> None:
     """Serve the page until Ctrl-C.
 
@@ -177,11 +192,15 @@ def serve(host: str = "127.0.0.1", port: int = 8765, started: Callable[[str], ob
     loopback = ipaddress.ip_address(own.partition("%")[0]).is_loopback
     pool = Pool(answer, EXAMPLES[0])
     try:
-        server = create_server(
+        server = Server(
             application(pool.ask, LOOPBACK_NAMES | {own} if loopback else ()),
-            sockets=[listening],
+            _sock=listening,
+            bind_socket=False,
+            sockinfo=(family, socket.SOCK_STREAM, 0, listening.getsockname()),
             threads=THREADS,
             connection_limit=CONNECTIONS,
+            channel_timeout=IDLE_SECONDS,
+            cleanup_interval=IDLE_SECONDS // 4,
             max_request_header_size=HEADER_BYTES,
             max_request_body_size=BODY_BYTES,
             ident=None,

@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from apolar.engine.jet import Jet, anywhere, unsupported
@@ -131,7 +130,8 @@ def qr(jet: Jet, func: Any, A: Jet, mode: str = "reduced") -> Any:
         Rs.append(T @ R_0)
     Q, R = jet.like(torch.stack(Qs)), jet.like(torch.stack(Rs))
     if mode == "complete" and m > n:
-        Q, R = torch.cat([Q, complement(Q, A)], -1), F.pad(R, (0, 0, 0, m - n))
+        below = torch.zeros(*R.shape[:-2], m - n, n, dtype=R.dtype, device=R.device)
+        Q, R = torch.cat([Q, complement(Q, A)], -1), torch.cat([R, below], -2)
     return types.linalg_qr((_no_q(Q, mode), R))
 
 

@@ -144,8 +144,8 @@ def frexp(jet: Jet, func: Any, x: Jet) -> Any:
 def nextafter(jet: Jet, func: Any, x: Any, y: Any) -> Any:
     """x but for its last digit, and y where both are equal."""
     at_x, at_y = value(x, jet), value(y, jet)
-    at = func(at_x, at_y)
-    if not belongs(x, jet):
-        return at
     moved: Any = torch.where(at_x != at_y, x, 0.0)
-    return jet.like(torch.cat([at.unsqueeze(0), moved.components[1:]]))
+    at = func(at_x.detach(), at_y.detach())
+    step = at - value(moved, jet).detach()  # exact; PyTorch 2.8 has no derivative of nextafter
+    at = torch.where(step.isfinite(), value(moved, jet) + step, at)
+    return jet.like(torch.cat([at.unsqueeze(0), moved.components[1:]])) if belongs(moved, jet) else at

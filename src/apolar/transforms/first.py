@@ -64,6 +64,8 @@ def _gradient(g: Function, z: Tensor, has_aux: bool = False) -> tuple[Tensor, An
     if not isinstance(z, Jet) and not _in_reverse_mode():
         try:
             found = _by_reverse_mode(g, z, has_aux)
+        except ShapeError:
+            raise
         except Exception:
             found = None
         if found is not None:

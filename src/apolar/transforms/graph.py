@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
+from torch.autograd.graph import get_gradient_edge
 
 from apolar.errors import DtypeError, GraphError, ShapeError, UnsupportedOperator
+from apolar.rules.facts import by_node
 from apolar.transforms.inputs import check_order
 
-WRONG_IN_REVERSE = {"NativeLayerNormBackward0": 3, "NativeBatchNormBackward0": 3}
-"""Nodes of autograd's graph, and the order from which PyTorch 2.13 differentiates them wrongly."""
+TAKEN = "apolar.order"
+"""Where the node of a derivative keeps its order, in its own metadata: derivatives of it count from there."""
 
 
 def diff(y: Tensor, x: Tensor, order: int = 1) -> Tensor:
@@ -30,7 +34,10 @@ def diff(y: Tensor, x: Tensor, order: int = 1) -> Tensor:
     Raises:
         GraphError: ``y`` was not computed from ``x`` with gradients on.
         ShapeError: the rows of ``y`` and ``x`` do not correspond.
-        UnsupportedOperator: the graph holds a node that PyTorch differentiates wrongly at this order.
+        UnsupportedOperator: the graph between ``y`` and ``x`` holds a node that PyTorch differentiates wrongly at this order,
+            at the values that it saved. What PyTorch takes for a constant (``torch.special.bessel_j0``, the mean and deviation
+            of ``torch.native_layer_norm``) leaves no node, and nothing can be told; nor can how often torch.autograd.grad has
+            differentiated before.
 
     >>> x = torch.tensor([1.0, 2.0], requires_grad=True)
     >>> ap.diff(x**3, x, order=2).detach()
@@ -38,9 +45,11 @@ def diff(y: Tensor, x: Tensor, order: int = 1) -> Tensor:
     """
     check_order(order)
     _check(y, x, order)
+    taken = 0
     for k in range(order):
         if not y.requires_grad:
             return torch.zeros_like(x)
+        taken = max(taken, _refuse_wrong(y, x, order - k))
         step: Tensor | None = torch.autograd.grad(y, x, torch.ones_like(y), create_graph=True, allow_unused=True)[0]
         if step is None and k == 0:
             raise GraphError(
@@ -50,6 +59,9 @@ def diff(y: Tensor, x: Tensor, order: int = 1) -> Tensor:
         if step is None:
             return torch.zeros_like(x)
         y = step
+    node: Any = y.grad_fn
+    if node is not None:
+        node.metadata[TAKEN] = taken + order
     return y
 
 
@@ -71,20 +83,43 @@ def _check(y: Tensor, x: Tensor, order: int) -> None:
             f"every row of y must belong to a row of x: y has shape {tuple(y.shape)}, x {tuple(x.shape)}. Take one column of y "
             "at a time; for higher orders one column of x from which y was computed."
         )
-    for name, wrong_from in WRONG_IN_REVERSE.items():
-        if order >= wrong_from and name in _nodes(y):
-            raise UnsupportedOperator(
-                f"PyTorch differentiates {name.removesuffix('Backward0')} wrongly from order {wrong_from} in reverse mode. Use "
-                "ap.evaluate or ap.derivative on the function itself."
-            )
 
 
-def _nodes(y: Tensor) -> set[str]:
-    """The names of all nodes of the graph of ``y``."""
-    waiting, seen = [y.grad_fn], {y.grad_fn}
+def _refuse_wrong(y: Tensor, x: Tensor, order: int) -> int:
+    """Refuse ``order`` more derivatives where PyTorch gets them wrong; the order that ``y`` already is of.
+
+    The graph of a derivative has nodes of its own, so it is looked at before every walk.
+    """
+    edges = _between(y, x)
+    taken: int = max((node.metadata.get(TAKEN, 0) for node, _ in edges), default=0)
+    for node, output in edges:
+        for fact in by_node(node.name(), output):
+            if 0 < fact.reverse <= taken + order and not fact.convention and fact.holds_at(node):
+                where = f" {fact.where}" * bool(fact.where)
+                raise UnsupportedOperator(
+                    f"PyTorch differentiates {fact.operator} (node {node.name()}) wrongly from order {fact.reverse} in reverse "
+                    f"mode{where}. Use ap.evaluate or ap.derivative on the function itself."
+                )
+    return taken
+
+
+def _between(y: Tensor, x: Tensor) -> list[tuple[Any, int]]:
+    """The nodes from ``x`` to ``y`` in autograd's graph, without that of ``x``, each with the output of it that is used."""
+    end, start = get_gradient_edge(x).node, get_gradient_edge(y)
+    leading: dict[Any, bool | None] = {end: True}
+    inner: list[Any] = []
+    waiting = [start.node]
     while waiting:
         node = waiting.pop()
-        following = {n for n, _ in node.next_functions if n is not None} - seen if node is not None else set()
-        waiting += following
-        seen |= following
-    return {node.name() for node in seen if node is not None}
+        following = [n for n, _ in node.next_functions if n is not None]
+        if node not in leading:
+            leading[node] = None
+            waiting += [node, *(n for n in following if n not in leading)]
+        elif leading[node] is None:
+            leading[node] = any(leading[n] for n in following)
+            inner += [node] * bool(leading[node])
+    used = {(start.node, start.output_nr), *(edge for node in inner for edge in node.next_functions)}
+    outputs: dict[Any, list[int]] = {}
+    for node, output in used:
+        outputs.setdefault(node, []).append(output)
+    return [(node, output) for node in inner for output in sorted(outputs[node])]

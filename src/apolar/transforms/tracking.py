@@ -1,7 +1,8 @@
 """Whether a value that depends on the input leaves the computation while reverse mode records it.
 
 PyTorch forgets where a number, an array or a detached tensor comes from, and the gradient lacks its part without a word. Jets
-refuse such functions or have a rule for them. So reverse mode is watched, and where a value left, jets decide.
+refuse such functions or have a rule for them. So reverse mode is watched, and where a value left, jets decide; also where it
+meets a function whose first derivative PyTorch has wrong.
 Above the records of ``rules``, which tell what leaves and what is constant; below the transforms that use reverse mode.
 """
 
@@ -16,7 +17,8 @@ from torch.overrides import TorchFunctionMode
 
 from apolar.engine.jet import Jet
 from apolar.engine.torch_private import transform_depth, transform_level, tree_leaves
-from apolar.rules.record import Kind, Rule, record_of
+from apolar.rules.facts import wrong_in_reverse
+from apolar.rules.record import Kind, record_of
 
 WITHOUT_DERIVATIVE = (Kind.CONSTANT, Kind.METADATA)
 """Kinds of functions whose results rightly know nothing of their arguments."""
@@ -29,7 +31,7 @@ class Tracking(TorchFunctionMode):
     """Watches the calls of torch functions inside of a gradient of torch.func.
 
     Attributes:
-        lost: whether a value has left.
+        lost: whether a value has left, or a function was called that PyTorch differentiates wrongly.
     """
 
     def __init__(self) -> None:
@@ -38,22 +40,22 @@ class Tracking(TorchFunctionMode):
         self._depth = transform_depth()
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
-        if self.lost or Jet in types:  # jets look themselves
-            return func(*args, **kwargs)
-        record = record_of(func)
-        self.lost = record.leaves and self._any_tracked((args, kwargs))
-        result = func(*args, **kwargs)
-        self.lost = self.lost or self._loses(record, args, kwargs, result)
+        result = func(*args, **kwargs) if kwargs else func(*args)
+        if not (self.lost or Jet in types):  # jets look themselves
+            self.lost = self._loses(func, args, kwargs, result)
         return result
 
-    def _loses(self, record: Rule, args: Any, kwargs: Any, result: Any) -> bool:
-        if any(isinstance(x, Parameter) and transform_level(x) >= self._depth for x in args):
-            return True  # made of a tensor that is tracked: nn.Parameter(x) calls no torch function
-        if isinstance(result, Tensor) and self._tracked(result):
-            return False
+    def _loses(self, func: Any, args: Any, kwargs: Any, result: Any) -> bool:
+        for x in args:
+            if type(x) is Parameter and transform_level(x) >= self._depth:
+                return True  # made of a tensor that is tracked: nn.Parameter(x) calls no torch function
+        if type(result) is Tensor and result.requires_grad:
+            return func in wrong_in_reverse(1)
+        record = record_of(func)
         if record.kind in WITHOUT_DERIVATIVE:
             return False
+        if record.leaves:
+            return any(isinstance(x, Tensor) and transform_level(x) >= self._depth for x in args)
         outputs = tree_leaves(args[:1] if result is None else result)
         return any(map(_holds_value, outputs)) and not self._any_tracked(outputs) and self._any_tracked((args, kwargs))
 

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from importlib.resources import files
-from typing import Any
+from dataclasses import dataclass, field
 
-import torch
-from torch.overrides import resolve_name
-
-from apolar.engine.torch_private import OpOverload, OpOverloadPacket
 from apolar.rules.decomposition import decomposed, torch_function
+from apolar.rules.facts import Fact, by_name, name_of, named, verified
 from apolar.rules.record import RECORDS, Kind, record_of
 
 NOT_LISTED = (Kind.METADATA, Kind.REFUSED, Kind.DECOMPOSED)
@@ -31,6 +26,7 @@ class SupportedOperator:
         verified_order: the order up to which it is compared with an independent reference; 0 where it is not.
         forward_wrong_from: the lowest order at which PyTorch's own nested forward mode was found wrong; 0 where it was not.
         reverse_wrong_from: the same for its nested reverse mode.
+        facts: for which of its outputs, and at which points, that holds; and where PyTorch reads the function differently.
     """
 
     name: str
@@ -38,24 +34,7 @@ class SupportedOperator:
     verified_order: int
     forward_wrong_from: int = 0
     reverse_wrong_from: int = 0
-
-
-def name_of(function: object) -> str | None:
-    """Where users find a torch function, such as ``torch.einsum``; None for private ones."""
-    if isinstance(function, OpOverload):
-        function = function.overloadpacket
-    name = f"torch.ops.{function}" if isinstance(function, OpOverloadPacket) else resolve_name(function)
-    if name is None or any(part.startswith("_") and not part.endswith("__") for part in name.split(".")):
-        return None
-    return name.replace("torch.functional.", "torch.")
-
-
-def torch_function_named(name: str) -> object | None:
-    """The function with that name; None where the installed PyTorch, older or newer than the list, has none."""
-    place: Any = torch
-    for part in name.split(".")[1:]:
-        place = getattr(place, part, None)
-    return place
+    facts: tuple[Fact, ...] = field(default=(), repr=False, compare=False)
 
 
 def lifted_by(function: object) -> str:
@@ -69,20 +48,27 @@ def supported_operators() -> list[SupportedOperator]:
 
     Composite functions run through their parts, so the list is not the limit.
 
-    >>> next(o for o in ap.supported_operators() if o.name == "torch.linalg.det")
-    SupportedOperator(name='torch.linalg.det', rule='own rule', verified_order=4, forward_wrong_from=2, reverse_wrong_from=0)
+    >>> solve = next(o for o in ap.supported_operators() if o.name == "torch.linalg.solve")
+    >>> solve
+    SupportedOperator(name='torch.linalg.solve', rule='own rule', verified_order=4, forward_wrong_from=2, reverse_wrong_from=0)
+    >>> print(*solve.facts)
+    forward wrong from order 2
     """
-    verified = {name: (int(forward), int(reverse)) for name, forward, reverse in map(str.split, _lines())}
-    named = {name: str(r.kind) for f, r in RECORDS.items() if r.kind not in NOT_LISTED and (name := name_of(f))}
-    for name in verified.keys() - named.keys():
-        if function := torch_function_named(name):
-            named[name] = lifted_by(function)
-    return sorted(
-        SupportedOperator(name, kind, VERIFIED_ORDER if name in verified else 0, *verified.get(name, ()))
-        for name, kind in named.items()
+    kinds = {name: str(r.kind) for f, r in RECORDS.items() if r.kind not in NOT_LISTED and (name := name_of(f))}
+    for name in verified().keys() - kinds.keys():
+        if function := named(name):
+            kinds[name] = lifted_by(function)
+    return sorted(_operator(name, kind) for name, kind in kinds.items())
+
+
+def _operator(name: str, kind: str) -> SupportedOperator:
+    facts = by_name(name)
+    wrong = [fact for fact in facts if not fact.convention]
+    return SupportedOperator(
+        name,
+        kind,
+        verified().get(name, 0),
+        min((fact.forward for fact in wrong if fact.forward), default=0),
+        min((fact.reverse for fact in wrong if fact.reverse), default=0),
+        facts,
     )
-
-
-def _lines() -> list[str]:
-    """The name of every verified function, and from which order PyTorch's nested forward and reverse modes are wrong."""
-    return files("apolar.rules").joinpath("verified.txt").read_text().splitlines()

@@ -162,7 +162,7 @@ MORE = [
     case("fractional_max_pool2d", lambda x: F.fractional_max_pool2d(x, 2, (2, 2), _random_samples=torch.full((1, 2, 2), 0.3).double()) ** 2, separated(1, 2, 5, 5)),
     case("lp_pool3d", lambda x: F.lp_pool3d(x, 2, 2), positive(1, 1, 2, 4, 2)),
     case("local_response_norm over three channels", lambda x: F.local_response_norm(x, 3, alpha=1.0), normal(2, 3, 4, 2)),
-    case("interpolate lanczos", lambda x: F.interpolate(x * x, size=(3, 7), mode="lanczos", antialias=True), IMAGE),
+    *(case(f"interpolate {mode}", lambda x, mode=mode: F.interpolate(x * x, size=(3, 7), mode=mode, antialias=True), IMAGE) for mode in ["lanczos"] if hasattr(torch.ops.aten, "_upsample_lanczos2d_aa")),
     case("interpolate bicubic antialias", lambda x: F.interpolate(x * x, size=(3, 2), mode="bicubic", antialias=True), IMAGE),
     case("interpolate bicubic corners", lambda x: F.interpolate(x * x, scale_factor=(1.7, 0.6), mode="bicubic", align_corners=True), IMAGE),
     case("interpolate recomputed factor", lambda x: F.interpolate(x * x, scale_factor=(1.7, 0.6), mode="bilinear", recompute_scale_factor=True), IMAGE),
