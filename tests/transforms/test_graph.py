@@ -276,3 +276,44 @@ def test_orders_of_derivatives_of_derivatives_add_up() -> None:
         ap.diff(first, x, 2)
     with pytest.raises(UnsupportedOperator, match="special_i1"):
         ap.diff(ap.diff(2 * first, x), x)
+
+
+# -------------------------------------------------------------------------------------------------------------- mixed rows
+
+MIXED: dict[str, Callable[[Tensor], Tensor]] = {
+    "flipped rows": lambda x: x.flip(0) ** 2,
+    "a mean": lambda x: (x - x.mean(0)) ** 2,
+    "a column of another row": lambda x: x.roll(1, 0).sum(-1, keepdim=True),
+    "attention among rows": lambda x: F.scaled_dot_product_attention(x, x, x),
+    "one pair": lambda x: x.index_add(0, torch.tensor([1]), x[3:4]),
+}
+
+
+@pytest.mark.parametrize("name", MIXED)
+def test_mixed_rows_are_refused(name: str) -> None:
+    x = variable(4, 2)
+    with pytest.raises(ap.RowCouplingError, match="mixes rows"):
+        ap.diff(MIXED[name](x), x)
+
+
+def test_rows_that_are_mixed_at_the_second_order() -> None:
+    """At equal points the first derivative of (x − mean)² is 0."""
+    x = torch.ones(4, 1, dtype=torch.float64, requires_grad=True)
+    y = (x - x.mean()) ** 2
+    agree(ap.diff(y, x).detach(), torch.zeros(4, 1, dtype=torch.float64))
+    with pytest.raises(ap.RowCouplingError):
+        ap.diff(y, x, 2)
+
+
+APART: dict[str, Callable[[Tensor], Tensor]] = {
+    "a sum that is always 1": lambda x: x.softmax(-1).sum(-1, keepdim=True),
+    "noise": lambda x: x * torch.rand_like(x),
+    "infinite": lambda x: 1 / (x - x),
+    "float32": lambda x: torch.tanh(x.float() * 3).double(),
+}
+
+
+@pytest.mark.parametrize("name", APART)
+def test_no_false_alarm(name: str) -> None:
+    x = variable(40, 2)
+    ap.diff(APART[name](x), x)

@@ -148,8 +148,7 @@ class Trial:
     ) -> None:
         self.f, self.points, self.batch, self.wanted, self.seen, self.kind = f, points, batch, wanted, seen, kind
         self.order = order_of(wanted)
-        x = plain(points[0])
-        self.lengths = torch.from_numpy(_draw(batch)).to(x.real.dtype).to(x.device)
+        self.lengths = random_lengths(plain(points[0]), batch)
         self.steps = _draw((len(wanted[0].coordinates),)).tolist()
         self.state: State | None = None
         self.done = False
@@ -201,10 +200,10 @@ class Trial:
         with nullcontext() if in_transform() else torch.no_grad():
             for value, *derivatives in zip(*map(tree_leaves, found), strict=True):
                 if (value.is_floating_point() or value.is_complex()) and value.numel():
-                    r, tolerance = self._lengths(value), max(_tolerance(x.dtype) for x in (value, *self.points))
+                    r, allowed = self._lengths(value), max(tolerance(x.dtype) for x in (value, *self.points))
                     for k in range(1, self.order + 1):
                         left, right = plain(derivatives[self.order + k - 1]), r**k * plain(derivatives[k - 1])
-                        differences.append(Difference.of(k, plain(value), left, right, tolerance))
+                        differences.append(Difference.of(k, plain(value), left, right, allowed))
         return differences
 
     def _lengths(self, like: Tensor) -> Tensor:
@@ -247,20 +246,20 @@ class Difference:
     excess: float
 
     @staticmethod
-    def of(order: int, value: Tensor, left: Tensor, right: Tensor, tolerance: float) -> Difference:
+    def of(order: int, value: Tensor, left: Tensor, right: Tensor, allowed: float) -> Difference:
         """Of two sides, inside of transforms too."""
         finite = torch.isfinite(left) & torch.isfinite(right)
         entries = torch.where(finite, left - right, 0.0)
         sizes = [torch.where(finite & torch.isfinite(x), x.abs(), 0.0).amax() for x in (left, right, value)]
         least = torch.finfo(value.dtype).tiny / torch.finfo(value.dtype).eps  # precision is lost below
-        excess = entries.abs().amax() / torch.stack(sizes).amax().clamp(min=least) / tolerance
+        excess = entries.abs().amax() / torch.stack(sizes).amax().clamp(min=least) / allowed
         return Difference(order, _bare(value), _bare(entries), float(_bare(excess).max()))
 
     def scales_to(self, other: Difference) -> bool:
         """Whether the other one is what follows for its steps from this one, as rounding does by accident only."""
         expected = SHORTER**self.order * self.entries
         return bool(
-            (other.entries - expected).abs().max() < max(0.01, _tolerance(self.value.dtype)) * expected.abs().max()
+            (other.entries - expected).abs().max() < max(0.01, tolerance(self.value.dtype)) * expected.abs().max()
         )
 
 
@@ -311,14 +310,18 @@ class State:
 
 
 def _draw(shape: tuple[int, ...]) -> Any:
-    """Random numbers of either sign, in ±[0.5, 1.5]."""
+    """±[0.5, 1.5]."""
     return _random.uniform(0.5, 1.5, shape) * _random.choice([-1.0, 1.0], shape)
+
+
+def random_lengths(like: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """Real numbers of either sign in ±[0.5, 1.5]."""
+    return torch.from_numpy(_draw(shape)).to(like.real.dtype).to(like.device)
 
 
 def random_direction(x: Tensor, axes: int) -> Tensor:
     """The same for all rows, which have so many axes."""
-    value = plain(x)
-    return torch.from_numpy(_draw(tuple(x.shape[axes:]))).to(value.device).to(value.dtype).expand(x.shape)
+    return random_lengths(plain(x), tuple(x.shape[axes:])).expand(x.shape)
 
 
 @lru_cache(maxsize=1024)
@@ -351,5 +354,6 @@ def _size(points: Sequence[Tensor], directions: Sequence[Tensor | None]) -> Any:
     return torch.where(torch.isfinite(size) & (size > 0), size, 1.0)
 
 
-def _tolerance(dtype: torch.dtype) -> float:
+def tolerance(dtype: torch.dtype) -> float:
+    """Up to which differences are rounding, by the precision of a dtype."""
     return next(t for d, t in TOLERANCE.items() if torch.finfo(dtype).eps <= torch.finfo(d).eps)

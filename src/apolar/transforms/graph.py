@@ -8,7 +8,9 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import get_gradient_edge
 
-from apolar.errors import DtypeError, GraphError, ShapeError, UnsupportedOperator
+from apolar.engine.torch_private import in_transform
+from apolar.errors import DtypeError, GraphError, RowCouplingError, ShapeError, UnsupportedOperator
+from apolar.evaluation.row_independence import SHORTER, Difference, random_lengths, tolerance, visible
 from apolar.rules.facts import by_node
 from apolar.transforms.inputs import check_order
 
@@ -24,7 +26,7 @@ def diff(y: Tensor, x: Tensor, order: int = 1) -> Tensor:
 
     Args:
         y: computed from ``x``: of the shape of ``x``, or ``(..., 1)`` for ``x`` of shape ``(..., d)`` at order 1. Row i may
-            depend on row i of ``x`` only.
+            depend on row i of ``x`` only; the derivatives of the entries of a row are added.
         x: requires grad.
         order: 1, 2, 3, …
 
@@ -34,6 +36,7 @@ def diff(y: Tensor, x: Tensor, order: int = 1) -> Tensor:
     Raises:
         GraphError: ``y`` was not computed from ``x`` with gradients on.
         ShapeError: the rows of ``y`` and ``x`` do not correspond.
+        RowCouplingError: a row of ``y`` depends on another one of ``x``.
         UnsupportedOperator: the graph between ``y`` and ``x`` holds a node that PyTorch differentiates wrongly at this order,
             at the values that it saved. What PyTorch takes for a constant (``torch.special.bessel_j0``, the mean and deviation
             of ``torch.native_layer_norm``) leaves no node, and nothing can be told; nor can how often torch.autograd.grad has
@@ -58,6 +61,7 @@ def diff(y: Tensor, x: Tensor, order: int = 1) -> Tensor:
             )
         if step is None:
             return torch.zeros_like(x)
+        _refuse_mixed(y, x, step)
         y = step
     node: Any = y.grad_fn
     if node is not None:
@@ -82,6 +86,34 @@ def _check(y: Tensor, x: Tensor, order: int) -> None:
         raise ShapeError(
             f"every row of y must belong to a row of x: y has shape {tuple(y.shape)}, x {tuple(x.shape)}. Take one column of y "
             "at a time; for higher orders one column of x from which y was computed."
+        )
+
+
+def _refuse_mixed(y: Tensor, x: Tensor, step: Tensor) -> None:
+    """Where row i of y depends on row i of x alone, cotangents wᵢ give wᵢ times what ones give; where not, random ones do not.
+
+    The walk costs less than that of the derivative, since it is not recorded.
+    """
+    batch = tuple(x.shape[:-1] if x.ndim > 1 else x.shape)
+    if in_transform() or not visible((y,), batch):
+        return
+    w = random_lengths(y, (*batch, *(1,) * (y.ndim - len(batch))))
+    allowed = max(tolerance(y.dtype), tolerance(x.dtype))
+
+    def difference(factor: float = 1.0) -> Difference:
+        """Of what steps of the size of x would change."""
+        (found,) = torch.autograd.grad(y, x, (factor * w).expand_as(y), retain_graph=True)
+        with torch.no_grad():
+            size = x.abs().amax()
+            size = torch.where(torch.isfinite(size) & (size > 0), size, 1.0)
+            return Difference.of(1, y, found * size, factor * w * step * size, allowed)
+
+    first = difference()
+    if first.excess > 1 and first.scales_to(difference(SHORTER)):  # else it is rounding
+        raise RowCouplingError(
+            f"y {tuple(y.shape)} mixes rows of x {tuple(x.shape)}: a row of y depends on another one of x, so that the derivative "
+            "by its own alone cannot be told from autograd's graph. Use ap.jacobian on the function itself, or compute y row by "
+            "row."
         )
 
 
