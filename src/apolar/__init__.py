@@ -20,8 +20,8 @@ _NAMES = {
     "apolar.diagnosis.watch": "watch",
     "apolar.errors": (
         "ApolarError CaptureError CoordinateError DetachedError DtypeError ExpressionError FunctionError GraphError "
-        "LanguageError MissingExtra NonFiniteError OperatorError RowCouplingError RuleError SettingError ShapeError "
-        "SingularPoint TorchVersionError UnsupportedOperator VerificationError"
+        "LanguageError MissingExtra ModifiedError NonFiniteError OperatorError RowCouplingError RuleError SettingError "
+        "ShapeError SingularPoint TorchVersionError UnsupportedOperator VerificationError"
     ),
     "apolar.evaluation.evaluate": "evaluate",
     "apolar.explanation": "Explanation explain",
@@ -58,6 +58,7 @@ if TYPE_CHECKING:  # the same names, for type checkers, editors and the document
         GraphError as GraphError,
         LanguageError as LanguageError,
         MissingExtra as MissingExtra,
+        ModifiedError as ModifiedError,
         NonFiniteError as NonFiniteError,
         OperatorError as OperatorError,
         RowCouplingError as RowCouplingError,

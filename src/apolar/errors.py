@@ -33,6 +33,10 @@ class DetachedError(ApolarError, RuntimeError):
     """The function takes a value out of the computation (`.detach()`, `.item()`, …), and its derivative with it."""
 
 
+class ModifiedError(ApolarError, RuntimeError):
+    """Something was changed that a backward pass needs as it was."""
+
+
 class GraphError(ApolarError, RuntimeError):
     """Autograd's graph does not lead from the result to the input."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -58,6 +59,65 @@ def test_random_functions_are_run_again_alike() -> None:
     u = ap.evaluate(net, X, C.laplacian, max_memory=20_000)
     (slope,) = torch.autograd.grad(u.sum(), net[3].weight)
     assert torch.allclose((slope * net[3].weight).sum(), u.sum())
+
+
+class Scaled(nn.Module):
+    """With all kinds of things that a function can read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = network()
+        self.register_buffer("offset", torch.ones(2, dtype=torch.float64))
+        self.factor, self.calls = 2.0, 0
+
+    def forward(self, p: Tensor) -> Tensor:
+        self.calls += 1
+        return self.factor * self.inner(p * SCALE + self.offset)
+
+
+SCALE = torch.ones(2, dtype=torch.float64)
+
+CHANGES: dict[str, Callable[[Scaled, Tensor], Any]] = {
+    "a step of an optimiser": lambda net, x: torch.optim.SGD(net.parameters(), 0.1).step(),
+    "a buffer": lambda net, x: net.offset.mul_(2),
+    "a global tensor": lambda net, x: SCALE.mul_(2),
+    "the points": lambda net, x: x.mul_(2),
+    "a number": lambda net, x: setattr(net, "factor", 3.0),
+    "a parameter that is replaced": lambda net, x: setattr(net.inner[0], "bias", nn.Parameter(net.inner[0].bias + 1)),
+    "a layer": lambda net, x: net.inner.__setitem__(1, nn.Sigmoid()),
+    "the mode": lambda net, x: net.eval(),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_what_is_changed_before_backward_is_seen(name: str) -> None:
+    """Without a limit autograd sees it, or has kept what it needs."""
+    net, points = Scaled(), X.clone()
+    loss = ap.evaluate(net, points, C.laplacian, max_memory=40_000).square().sum()
+    for p in net.parameters():
+        p.grad = torch.ones_like(p)
+    with torch.no_grad():
+        CHANGES[name](net, points)
+    with pytest.raises(ap.ModifiedError, match="before the backward pass"):
+        loss.backward()
+
+
+def test_what_f_changes_itself_is_no_change() -> None:
+    class Counting(Scaled):
+        def forward(self, p: Tensor) -> Tensor:
+            with torch.no_grad():
+                self.total.add_(1)
+            return super().forward(p)
+
+    net = Counting()
+    net.register_buffer("total", torch.zeros(()))
+    expected = torch.autograd.grad(
+        ap.evaluate(net, X, C.laplacian).square().sum(), list(net.parameters()), allow_unused=True
+    )
+    loss = ap.evaluate(net, X, C.laplacian, max_memory=40_000).square().sum()
+    for _ in range(2):
+        found = torch.autograd.grad(loss, list(net.parameters()), retain_graph=True, allow_unused=True)
+        assert all(a is b or torch.allclose(a, b, rtol=1e-12) for a, b in zip(found, expected, strict=True))
 
 
 TOO_MUCH: dict[str, Callable[[], object]] = {

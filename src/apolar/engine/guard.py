@@ -65,7 +65,8 @@ class Guard:
         self._written = [
             (WRITTEN[t], pick, list(map(WRITTEN[t], pick(items)))) for t, pick in written.items() if pick(items)
         ]
-        self._tensors = picker([k for k in places["weak"] if isinstance(items[k], Tensor)])
+        tensors = [k for k in places["weak"] if isinstance(items[k], Tensor)]
+        self._tensors, self._read = picker(tensors), [weakref.ref(items[k]) for k in tensors]
         self._facts = [(fact, list(map(fact, self._tensors(items)))) for fact in facts]
 
     def holds(self, *roots: Any) -> bool:
@@ -105,6 +106,10 @@ class Guard:
     def modules(self) -> Iterator[nn.Module]:
         """Those that were read."""
         return (x for reference in self._modules if (x := reference()) is not None)
+
+    def tensors(self) -> Iterator[Tensor]:
+        """Those that were read."""
+        return (x for reference in self._read if (x := reference()) is not None)
 
 
 KEYS = 1000

@@ -32,7 +32,7 @@ from apolar.errors import (
     ShapeError,
     SingularPoint,
 )
-from apolar.evaluation.chunking import in_chunks, rows_within
+from apolar.evaluation.chunking import Rerun, in_chunks, rows_within
 from apolar.evaluation.row_independence import (
     SHORTER,
     Trial,
@@ -81,6 +81,7 @@ def evaluate(
         RowCouplingError: ``f`` mixes rows.
         UnsupportedOperator: ``f`` calls something without a rule.
         FunctionError: ``f`` fails, or returns something that is not a tensor.
+        ModifiedError: in the backward pass, with ``max_memory``: what f reads was changed before it.
         SingularPoint: with ``check_finite``, a function that ``f`` calls has no finite derivative at a point.
 
     Source: docs/mathematics.md.
@@ -344,7 +345,8 @@ def _in_chunks(
 
         return run
 
-    return in_chunks(prepared, [*points, *(v for moves in fields for v in moves)], batch[0], size, again)
+    tensors = [*points, *(v for moves in fields for v in moves)]
+    return in_chunks(prepared, tensors, batch[0], size, Rerun(f, tensors) if again else None)
 
 
 def _broadcast(tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:

@@ -103,6 +103,11 @@ def trial_of(
     return Trial(f, points, batch, wanted, seen or _followed(f), kind)
 
 
+def guard_of(f: Callable[..., Any]) -> Guard:
+    """A guard for what ``f`` reads now, but for what it changes itself."""
+    return (_seen.find(likeness(f), f) or _followed(f)).guard
+
+
 @contextmanager
 def every_call_tested() -> Iterator[None]:
     """Calls are tested here, whatever is remembered."""

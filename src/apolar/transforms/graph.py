@@ -111,9 +111,9 @@ def _refuse_mixed(y: Tensor, x: Tensor, step: Tensor) -> None:
     first = difference()
     if first.excess > 1 and first.scales_to(difference(SHORTER)):  # else it is rounding
         raise RowCouplingError(
-            f"y {tuple(y.shape)} mixes rows of x {tuple(x.shape)}: a row of y depends on another one of x, so that the derivative "
-            "by its own alone cannot be told from autograd's graph. Use ap.jacobian on the function itself, or compute y row by "
-            "row."
+            f"y {tuple(y.shape)} mixes rows of x {tuple(x.shape)}: a row of y depends on another one of x, so that the "
+            "derivative by its own alone cannot be told from autograd's graph. Use ap.jacobian on the function itself, or "
+            "compute y row by row."
         )
 
 
