@@ -35,6 +35,7 @@ from apolar.evaluation.chunking import in_chunks, rows_within
 from apolar.evaluation.row_independence import check_rows
 from apolar.evaluation.seeds import Directions, Units, along, axes, lift, new_context
 from apolar.kernels.sources import full_precision
+from apolar.rules.kinks import meetings
 
 
 def evaluate(
@@ -128,7 +129,9 @@ def push(
         results = [read(over, y, operators, context) for y in leaves]  # what has waited is computed here, and may fail
         return [tree_unflatten(column, structure) for column in zip(*results, strict=True)]
 
-    found: list[Any] = call(operated, inputs, points)
+    with meetings() as met:
+        found: list[Any] = call(operated, inputs, points)
+    met.settle(tree_leaves(found))
     return found
 
 
