@@ -34,22 +34,19 @@ class Meetings:
 
     Attributes:
         orders: how many derivatives are taken around the passes of the computation, by reverse mode.
-        possible: whether a function was called that has such points, while a compiler records and nothing can be looked at.
-        errors: the error for the first one, where there is one.
+        possible: whether a function was called that has such points.
+        errors: the errors for those that were met, the first one first.
+        flags: while a compiler records and nothing can be looked at, whether there may be one, a tensor for each function.
     """
 
     orders: int = 0
     possible: bool = False
     errors: list[SingularPoint] = field(default_factory=list)
-
-    @property
-    def any(self) -> bool:
-        """Whether there may be one."""
-        return self.possible or bool(self.errors)
+    flags: list[Tensor] = field(default_factory=list)
 
     def settle(self, results: Iterable[Any]) -> None:
-        """Raise where a result is not finite, after a derivative that does not exist was met; inside of reverse mode not yet."""
-        if self.errors and not self.orders and not recording() and not all(map(finite, results)):
+        """Raise where a result is not finite, after a point was met; inside of reverse mode the transform decides."""
+        if self.errors and not self.orders and not all(map(finite, results)):
             raise self.errors[0]
 
 
@@ -66,9 +63,10 @@ def meetings(orders: int = 0) -> Iterator[Meetings]:
         yield found
     finally:
         _met.reset(token)
-        if around is not None and found.any:
-            around.possible |= found.possible
+        if around is not None and found.possible:
+            around.possible = True
             around.errors += found.errors
+            around.flags += found.flags
 
 
 def finite(x: Any) -> bool:
@@ -137,13 +135,16 @@ def _marked(
     jet: Jet, func: Any, line: Singular, result: Any, lowest: int, found: Meetings | None, args: Any, kwargs: Any
 ) -> Any:
     """The result, with NaN for derivatives that do not exist, from the order ``lowest`` on."""
+    if found is not None:
+        found.possible = True
     for mask, order in _points(line, result, args, kwargs):
         if recording():
             if found is not None:
-                found.possible = True
-        elif not anywhere(mask):
+                found.flags.append(torch.func.debug_unwrap(mask, recurse=True).any())
             continue
-        elif found is not None and not found.errors:
+        if not anywhere(mask):
+            continue
+        if found is not None and not found.errors:
             what = f"{name_of(func)} has no derivative" + f" of order {order}" * (order > 1)
             found.errors.append(singular_point(what, mask, (args, kwargs), line.cause.value))
         result = map_tree(functools.partial(_undefined, jet, mask, max(order, lowest)), result)
@@ -151,7 +152,10 @@ def _marked(
 
 
 def _points(line: Singular, result: Any, args: Any, kwargs: Any) -> Iterable[Points]:
-    """Where the line finds its function singular; not looked for where a glance at the result tells that it is not."""
+    """Where the line finds its function singular; not looked for where a glance at the result tells that it is not.
+
+    While a compiler records, the hint is all: whatever moves there may not have a derivative.
+    """
     if line.hint is None:
         return line.points(*args, **kwargs)
     hint = line.hint(map_tree(plain, result), *map_tree(plain, args), **map_tree(plain, kwargs))

@@ -55,26 +55,34 @@ def moves(x: Any) -> Tensor:
 
 
 def moving(at: Tensor, *motions: Callable[[], Tensor]) -> Tensor:
-    """Where the condition holds and something moves; how it moves is looked at only where the condition holds somewhere."""
-    if not recording() and not anywhere(at):
+    """Where the condition holds and something moves; how it moves is looked at only where the condition holds somewhere.
+
+    While a compiler records, nothing is looked at, and the condition is all.
+    """
+    if recording() or not anywhere(at):
         return at
     return at & functools.reduce(torch.logical_or, (moved() for moved in motions))
 
 
 def crossing(*switches: Any, order: int = 1) -> tuple[Points, ...]:
     """Where one of the switching functions is 0 and moves."""
-    return tuple(Points(moving(zero(g), lambda g=g: moves(g)), order) for g in switches)
+    return tuple(Points(moving(zero(g), functools.partial(moves, g)), order) for g in switches)
 
 
 def reaching(x: Any, *bounds: Any, order: int = 1) -> tuple[Points, ...]:
     """Where ``x`` is at one of the bounds, and does not move along with it."""
-    return tuple(Points(moving(plain(x) == plain(b), lambda b=b: moves(x - b)), order) for b in bounds if b is not None)
+    given = [b for b in bounds if b is not None]
+    return tuple(Points(moving(plain(x) == plain(b), functools.partial(_apart, x, b)), order) for b in given)
+
+
+def _apart(x: Any, bound: Any) -> Tensor:
+    return moves(x - bound)
 
 
 def meeting(*switches: Any) -> tuple[Points, ...]:
     """Where all switching functions are 0 and one of them moves."""
     at = functools.reduce(torch.logical_and, map(zero, switches))
-    return (Points(moving(at, *(lambda g=g: moves(g) for g in switches))),)
+    return (Points(moving(at, *(functools.partial(moves, g) for g in switches))),)
 
 
 def ties(pick: Callable[[Tensor], Any], x: Any) -> tuple[Points, ...]:

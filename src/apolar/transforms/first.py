@@ -96,7 +96,7 @@ def _by_reverse_mode(g: Function, z: Tensor, has_aux: bool) -> tuple[Tensor, Any
     leaves, spec, lost = structure
     found = iter(tensors)
     aux = tree_unflatten([next(found) if isinstance(leaf, Tensor) else leaf for leaf in leaves], spec)
-    return None if lost or met.any else (gradient, aux)
+    return None if lost or met.errors else (gradient, aux)
 
 
 def probe(f: Function, *points: Tensor) -> None:
@@ -192,7 +192,9 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
         return y
 
     try:
-        value, back = torch.func.vjp(followed, *points)  # type: ignore[misc]
+        with meetings(orders=1) as met:
+            value, back = torch.func.vjp(followed, *points)  # type: ignore[misc]
+        lost.append(lost[-1] or bool(met.errors))
     except Exception:
         lost.append(True)
     if lost[-1]:

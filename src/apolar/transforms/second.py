@@ -94,7 +94,7 @@ def _hessian_by_reverse(value: Function, z: Tensor, chunk_size: int | None) -> T
     units = torch.eye(z.numel(), dtype=z.dtype, device=z.device)
     with torch.autocast(z.device.type, enabled=False), meetings(orders=1) as met:
         H = torch.vmap(row, chunk_size=chunk(chunk_size, z.numel()))(units)
-    if met.any:
+    if met.errors:
         return None
     shape = value(z).shape
     return H.reshape(*shape, z.numel(), z.numel())
