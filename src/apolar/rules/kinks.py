@@ -23,7 +23,7 @@ from apolar.engine.jet import Jet, JetRule, Root, anywhere, belongs, constant_co
 from apolar.engine.torch_private import version
 from apolar.errors import SingularPoint
 from apolar.rules.components import map_tree
-from apolar.rules.record import Points, Rule, Singular
+from apolar.rules.record import Kind, Points, Rule, Singular
 
 # ------------------------------------------------------------------------------------------------------------ what was met
 
@@ -105,6 +105,7 @@ def watched(rule: JetRule, record: Rule) -> JetRule:
     lines = [line for line in record.singular if not line.one_sided]
     if not lines and record.square is None:
         return rule
+    entrywise = bool(lines) and record.kind is Kind.ELEMENTWISE  # first derivatives are not looked at: they may wait
 
     def watched_rule(jet: Jet, func: Any, *args: Any, **kwargs: Any) -> Any:
         if _inside.get() or jet.context.checked is not None:
@@ -114,10 +115,10 @@ def watched(rule: JetRule, record: Rule) -> JetRule:
             result = rule(jet, func, *args, **kwargs)
             found = _met.get()
             lowest = max(1, SECOND - (found.orders if found is not None else 0))
-            if lowest <= _order(next(jets(result), jet)):
-                for line in lines:
-                    result = _marked(jet, func, line, result, lowest, found, args, kwargs)
-            if record.square is not None and isinstance(result, Jet):
+            second = lowest <= _order(next(jets(result), jet))
+            for line in lines if second else ():
+                result = _marked(jet, func, line, result, lowest, found, args, kwargs)
+            if record.square is not None and isinstance(result, Jet) and (second or not entrywise):
                 _remember_square(record, result, args, kwargs)
             return result
         finally:
