@@ -71,7 +71,8 @@ def evaluate(
         RowCouplingError: ``f`` mixes rows.
         UnsupportedOperator: ``f`` calls something without a rule.
         FunctionError: ``f`` fails, or returns something that is not a tensor.
-        SingularPoint: with ``check_finite``, a function that ``f`` calls has no finite derivative at a point.
+        SingularPoint: at a point there is no derivative of order two or higher that was asked for; with ``check_finite``, a
+            function that ``f`` calls has no finite derivative there, of any order.
 
     Source: docs/mathematics.md.
 
