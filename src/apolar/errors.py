@@ -54,7 +54,7 @@ class RuleError(ApolarError, ValueError):
 
 
 class SingularPoint(ApolarError, ArithmeticError):
-    """The function has no finite derivative at a point, and ``check_finite`` was asked for."""
+    """The function has no derivative of the order that was asked for at a point; with ``check_finite``, not a finite one."""
 
 
 class ExpressionError(ApolarError, ValueError):

@@ -11,7 +11,7 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -66,6 +66,20 @@ class Source(Protocol):
         """Only these."""
 
 
+class Root(NamedTuple):
+    """What a root that is 0 somewhere, and has no derivatives there, remembers.
+
+    Attributes:
+        square: its square, with all derivatives.
+        state: the versions of the memory of both, when this was so.
+        positive: whether it is the root that is not negative.
+    """
+
+    square: Jet
+    state: tuple[int, ...]
+    positive: bool = True
+
+
 class Jet(torch.Tensor):
     """A tensor that carries its components over an algebra, stacked on a new first axis.
 
@@ -78,6 +92,7 @@ class Jet(torch.Tensor):
         frozen: that memory is shared in a way that in-place operations could not respect.
         base: the jet of which it is a view, as in torch; None for one that is no view.
         perhaps_views: the jets, this one too, that share memory in one layout of it and not in another.
+        root: what it is the root of, where it has lost derivatives; see ``rules/kinks.py``.
     """
 
     source: Source | None
@@ -87,6 +102,7 @@ class Jet(torch.Tensor):
     frozen: bool = False
     base: Jet | None = None
     perhaps_views: list[weakref.ref[Jet]] | None = None
+    root: Root | None = None
 
     @staticmethod
     def __new__(cls, components: Tensor | Source, algebra: Algebra, context: Context) -> Jet:
@@ -110,7 +126,7 @@ class Jet(torch.Tensor):
 
     @components.setter
     def components(self, components: Tensor) -> None:
-        self._stacked, self.source = components, None
+        self._stacked, self.source, self.root = components, None, None
 
     # Asked for by nearly every rule, these are answered without a call of torch.
 

@@ -44,6 +44,7 @@ from apolar.evaluation.row_independence import (
 )
 from apolar.evaluation.seeds import Directions, Units, along, axes, lift, new_context
 from apolar.kernels.sources import full_precision
+from apolar.rules.kinks import meetings
 
 Check: TypeAlias = Callable[[Any, Sequence[Tensor], tuple[int, ...]], None]
 
@@ -82,7 +83,8 @@ def evaluate(
         UnsupportedOperator: ``f`` calls something without a rule.
         FunctionError: ``f`` fails, or returns something that is not a tensor.
         ModifiedError: in the backward pass, with ``max_memory``: what f reads was changed before it.
-        SingularPoint: with ``check_finite``, a function that ``f`` calls has no finite derivative at a point.
+        SingularPoint: at a point there is no derivative of order two or higher that was asked for; with ``check_finite``, a
+            function that ``f`` calls has no finite derivative there, of any order.
 
     Source: docs/mathematics.md.
 
@@ -199,7 +201,9 @@ def push(
         results = [read(over, y, operators, context) for y in leaves]  # what has waited is computed here, and may fail
         return [tree_unflatten(column, structure) for column in zip(*results, strict=True)]
 
-    found: list[Any] = call(operated, inputs, points)
+    with meetings() as met:
+        found: list[Any] = call(operated, inputs, points)
+    met.settle(tree_leaves(found))
     return found
 
 

@@ -25,6 +25,7 @@ from apolar.errors import CoordinateError, FunctionError, OperatorError, ShapeEr
 from apolar.evaluation.evaluate import evaluate
 from apolar.residuals.nodes import RESERVED, Field, Space, Sum, readings
 from apolar.residuals.values import Points, Values, needed
+from apolar.rules.kinks import meetings
 
 
 def residual(
@@ -108,7 +109,10 @@ class Residual:
         recorded = self._record(*extra, **named)
         operators = self._operators(recorded)
         values = Values(self._space, dict(zip(operators, self._evaluate(f, points, operators))), points)
-        return tree_map(lambda x: values(x) if isinstance(x, Field) else x, recorded)
+        with meetings() as met:
+            results = tree_map(lambda x: values(x) if isinstance(x, Field) else x, recorded)
+        met.settle(tree_leaves(results))
+        return results
 
     @property
     def operators(self) -> tuple[Operator, ...]:

@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 
 from apolar.algebras.operators import Operator
+from apolar.engine.jet import anywhere
 from apolar.engine.torch_private import tree_leaves
-from apolar.errors import ShapeError
+from apolar.errors import ShapeError, SingularPoint
 from apolar.evaluation.evaluate import check_points, push_rows
-from apolar.transforms.inputs import Function, check_order, symbol, tensor
+from apolar.transforms.inputs import Function, check_order, named, symbol, tensor
 
 
 def derivative(f: Function, order: int = 1) -> Function:
@@ -30,6 +31,7 @@ def derivative(f: Function, order: int = 1) -> Function:
         OperatorError: an order below 1.
         ShapeError: ``f`` does not keep the shape.
         RowCouplingError: ``f`` mixes entries.
+        SingularPoint: there is no derivative of order two or higher; or none by a complex ``x``, as for ``abs`` and ``conj``.
 
     Source: Taylor mode, Griewank and Walther, Evaluating derivatives, chapter 13.
 
@@ -70,7 +72,11 @@ def _powers(order: int) -> list[Operator]:
 
 def _univariate(f: Function, x: Any, operators: list[Operator]) -> list[Tensor]:
     (x,) = check_points(tensor(x))
-    return push_rows(f, (x,), ([torch.ones_like(x)],), operators, tuple(x.shape), check=_check_shape)
+    return (_complex if x.is_complex() else _real)(f, x, operators)
+
+
+def _entrywise(f: Function, x: Tensor, directions: Sequence[Tensor], operators: list[Operator]) -> list[Tensor]:
+    return push_rows(f, (x,), (directions,), operators, tuple(x.shape), check=_check_shape)
 
 
 def _check_shape(output: Any, points: Sequence[Tensor], batch: tuple[int, ...]) -> None:
@@ -79,3 +85,29 @@ def _check_shape(output: Any, points: Sequence[Tensor], batch: tuple[int, ...]) 
             f"f must keep the shape {batch}, entry by entry; it returned {[tuple(y.shape) for y in tree_leaves(output)]}. For "
             "other functions use ap.jacobian, ap.hessian or ap.evaluate."
         )
+
+
+def _real(f: Function, x: Tensor, operators: list[Operator]) -> list[Tensor]:
+    return _entrywise(f, x, [torch.ones_like(x)], operators)
+
+
+def _complex(f: Function, x: Tensor, operators: list[Operator]) -> list[Tensor]:
+    """The same, after it was seen that along i the k-th derivative is iᵏ times that along 1 (Cauchy and Riemann).
+
+    Raises:
+        SingularPoint: it is not.
+    """
+    s, t = named("s t")
+    orders = range(1, operators[-1].order + 1)
+    along = [d**k for k in orders for d in (s, t)]
+    found = _entrywise(f, x, [torch.ones_like(x), torch.full_like(x, 1j)], [s.coordinates.one, *along])
+    for k in orders:
+        real, imaginary = found[2 * k - 1 : 2 * k + 1]
+        size = torch.maximum(real.abs(), imaginary.abs())
+        if anywhere((real * 1j**k - imaginary).abs() > torch.finfo(size.dtype).eps ** 0.5 * size):
+            raise SingularPoint(
+                f"f has no derivative of order {k} by a complex number: along the imaginary axis it is another one than "
+                "along the real axis, as for abs, conj, real, imag and angle. Take the real and the imaginary part as two real "
+                "variables, z = torch.view_as_complex(x), or the derivative along one direction, ap.jvp."
+            )
+    return [found[0], *found[1::2]][operators[0].order :]

@@ -13,6 +13,7 @@ from apolar.engine.torch_private import Transform, transforms, tree_flatten, tre
 from apolar.errors import ShapeError
 from apolar.evaluation.evaluate import call, push, run
 from apolar.kernels.sources import full_precision
+from apolar.rules.kinks import meetings
 from apolar.transforms.inputs import (
     Argnums,
     Auxiliary,
@@ -59,7 +60,8 @@ def _gradient(g: Function, z: Tensor, has_aux: bool = False) -> tuple[Tensor, An
     """The gradient of a number, and the auxiliary value.
 
     Reverse mode once; inside of another evaluation or gradient, forward mode over all directions, so that no derivative of
-    higher order rests on nested reverse mode. Forward mode, too, where reverse mode fails or a value left the computation.
+    higher order rests on nested reverse mode. Forward mode, too, where reverse mode fails, a value left the computation, or a
+    pass inside met a point without derivative, as jets know what becomes of it.
     """
     if not isinstance(z, Jet) and not _in_reverse_mode():
         try:
@@ -81,7 +83,7 @@ AT_A_TIME = 256
 
 
 def _by_reverse_mode(g: Function, z: Tensor, has_aux: bool) -> tuple[Tensor, Any] | None:
-    """None where a value left the computation."""
+    """None where a value left the computation, or a pass inside of it met a point without derivative."""
     structure: list[Any] = []
 
     def number(x: Tensor) -> tuple[Tensor, list[Tensor]]:
@@ -91,12 +93,12 @@ def _by_reverse_mode(g: Function, z: Tensor, has_aux: bool) -> tuple[Tensor, Any
         structure[:] = leaves, spec, tracking.lost
         return one_number(y), [leaf for leaf in leaves if isinstance(leaf, Tensor)]
 
-    with full_precision(z.device.type):
+    with full_precision(z.device.type), meetings(orders=1) as met:
         gradient, tensors = torch.func.grad(number, has_aux=True)(z)
     leaves, spec, lost = structure
     found = iter(tensors)
     aux = tree_unflatten([next(found) if isinstance(leaf, Tensor) else leaf for leaf in leaves], spec)
-    return None if lost else (gradient, aux)
+    return None if lost or met.errors else (gradient, aux)
 
 
 def probe(f: Function, *points: Tensor) -> None:
@@ -192,7 +194,9 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
         return y
 
     try:
-        value, back = torch.func.vjp(followed, *points)  # type: ignore[misc]
+        with meetings(orders=1) as met:
+            value, back = torch.func.vjp(followed, *points)  # type: ignore[misc]
+        lost.append(lost[-1] or bool(met.errors))
     except Exception:
         lost.append(True)
     if lost[-1]:

@@ -12,6 +12,7 @@ from apolar.engine.context import values_readable
 from apolar.engine.torch_private import tree_map
 from apolar.errors import OperatorError, ShapeError
 from apolar.evaluation.evaluate import push, run
+from apolar.rules.kinks import meetings
 from apolar.transforms.first import grad, jvp
 from apolar.transforms.inputs import (
     Argnums,
@@ -54,7 +55,8 @@ def hessian(f: Function, argnums: Argnums = 0, has_aux: bool = False, chunk_size
         g, z, unpack = packed(f, args, argnums, kwargs)
         value = Auxiliary(g, has_aux)
         dense = z.numel() > DENSE_HESSIAN and values_readable(z) and _single(value, z)
-        joint = _hessian_by_reverse(value, z, chunk_size) if dense else _hessian_forward(value, z, chunk_size)
+        joint = _hessian_by_reverse(value, z, chunk_size) if dense else None
+        joint = _hessian_forward(value, z, chunk_size) if joint is None else joint
         result = tree_map(lambda h: unpack(h, twice=True), joint)
         return (result, value.aux) if has_aux else result
 
@@ -83,15 +85,17 @@ def _hessian_forward(value: Function, z: Tensor, chunk_size: int | None) -> Any:
     return tree_map(lambda *parts: torch.stack(parts, -1).reshape(*parts[0].shape, n, n), *entries)
 
 
-def _hessian_by_reverse(value: Function, z: Tensor, chunk_size: int | None) -> Tensor:
-    """Rows of the Hessian as gradients of directional derivatives, many at a time."""
+def _hessian_by_reverse(value: Function, z: Tensor, chunk_size: int | None) -> Tensor | None:
+    """Rows of the Hessian as gradients of directional derivatives, many at a time; None where a kink was met on the way."""
 
     def row(v: Tensor) -> Tensor:
         return torch.func.grad(lambda x: one_number(jvp(value, (x,), (v,))[1]))(z)
 
     units = torch.eye(z.numel(), dtype=z.dtype, device=z.device)
-    with torch.autocast(z.device.type, enabled=False):
+    with torch.autocast(z.device.type, enabled=False), meetings(orders=1) as met:
         H = torch.vmap(row, chunk_size=chunk(chunk_size, z.numel()))(units)
+    if met.errors:
+        return None
     shape = value(z).shape
     return H.reshape(*shape, z.numel(), z.numel())
 
