@@ -168,7 +168,7 @@ class Jet(torch.Tensor):
         rule = RULES.get(func) or RULES[missing]
         context = jet.context
         result = (rule if context.checked is None else context.checked)(jet, func, *args, **kwargs)
-        if context.recorded and not torch.is_grad_enabled() and any(True for _ in jets(result)):
+        if context.recorded and not torch.is_grad_enabled() and any(map(moves, jets(result))):
             raise refuse(
                 f"the function switches gradients off, and with them derivatives would be lost{user_line()}. Leave out "
                 "torch.no_grad(). An autograd.Function, a backward hook of a module and checkpoint(use_reentrant=True) have "
@@ -262,6 +262,11 @@ def plain(x: Any) -> Any:
 def anywhere(condition: Tensor) -> bool:
     """Whether a condition on values holds somewhere, torch.func's batches included."""
     return bool(torch.func.debug_unwrap(condition, recurse=True).any())
+
+
+def moves(x: Jet) -> bool:
+    """Whether a derivative is not 0, somewhere."""
+    return anywhere(x.components[1:] != 0)
 
 
 def component_list(x: Any, jet: Jet) -> list[Any]:

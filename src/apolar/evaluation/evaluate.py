@@ -32,6 +32,7 @@ from apolar.errors import (
     ShapeError,
 )
 from apolar.evaluation.chunking import in_chunks, rows_within
+from apolar.evaluation.made_inside import with_writes
 from apolar.evaluation.row_independence import check_rows
 from apolar.evaluation.seeds import Directions, Units, along, axes, lift, new_context
 from apolar.kernels.sources import full_precision
@@ -128,7 +129,7 @@ def push(
         results = [read(over, y, operators, context) for y in leaves]  # what has waited is computed here, and may fail
         return [tree_unflatten(column, structure) for column in zip(*results, strict=True)]
 
-    found: list[Any] = call(operated, inputs, points)
+    found: list[Any] = with_writes(f, lambda: call(operated, inputs, points), inputs)
     return found
 
 

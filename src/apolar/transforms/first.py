@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import torch
@@ -61,6 +62,12 @@ def _gradient(g: Function, z: Tensor, has_aux: bool = False) -> tuple[Tensor, An
     Reverse mode once; inside of another evaluation or gradient, forward mode over all directions, so that no derivative of
     higher order rests on nested reverse mode. Forward mode, too, where reverse mode fails or a value left the computation.
     """
+    value = Auxiliary(g, has_aux)
+
+    @functools.wraps(g)
+    def number(x: Tensor) -> Tensor:
+        return one_number(value(x))
+
     if not isinstance(z, Jet) and not _in_reverse_mode():
         try:
             found = _by_reverse_mode(g, z, has_aux)
@@ -68,9 +75,8 @@ def _gradient(g: Function, z: Tensor, has_aux: bool = False) -> tuple[Tensor, An
             found = None
         if found is not None:
             return found
-        probe(lambda x: pair(g(x))[0] if has_aux else g(x), z)
-    value = Auxiliary(g, has_aux)
-    columns = by_directions(lambda x: one_number(value(x)), z, tuple, axes_of(z), AT_A_TIME)
+        probe(number, z)
+    columns = by_directions(number, z, tuple, axes_of(z), AT_A_TIME)
     return last_axis(value, z, columns), value.aux
 
 
@@ -173,6 +179,7 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
     points = [tensor(x) for x in primals]
 
     def pull(cotangent: Any) -> Any:
+        @functools.wraps(f)
         def paired(*args: Any) -> Any:
             y = f(*args)
             return sum((a * c).sum() for a, c in zip(tree_leaves(y), tree_leaves(_matching(cotangent, y)), strict=True))

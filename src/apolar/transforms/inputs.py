@@ -55,6 +55,7 @@ class Auxiliary:
 
     def __init__(self, f: Function, has_aux: bool) -> None:
         self.f, self.has_aux, self.aux = f, has_aux, None
+        self.__wrapped__ = f
 
     def __call__(self, x: Tensor) -> Any:
         if not self.has_aux:
@@ -91,6 +92,8 @@ def packed(
         for i, piece, x in zip(chosen, pieces, inputs, strict=True):
             filled[i] = shaped(piece, x.shape)
         return f(*filled, **kwargs)
+
+    g.__wrapped__ = f  # type: ignore[attr-defined]
 
     def unpack(result: Tensor, twice: bool = False) -> Any:
         """Split the last axis, or the last two, into the shapes of the arguments."""
