@@ -13,7 +13,7 @@ from torch import Tensor
 import apolar.rules  # noqa: F401  (fills the table of rules)
 from apolar.algebras.algebra import Algebra, algebra
 from apolar.algebras.operators import Operator
-from apolar.engine.context import Context, values_readable
+from apolar.engine.context import Context, Detached, values_readable
 from apolar.engine.jet import Jet, refusal
 from apolar.engine.torch_private import (
     StopRecomputation,
@@ -46,6 +46,7 @@ def evaluate(
     chunk_size: int | None = None,
     max_memory: int | None = None,
     check_finite: bool = False,
+    detached: Detached = "error",
 ) -> Any:
     """Differential operators of ``f`` at many points, exactly, in one forward pass.
 
@@ -61,6 +62,8 @@ def evaluate(
             chunks, which reverse mode runs again instead of keeping what it needs.
         check_finite: whether to look at every function that ``f`` calls: is it at a point where it has no derivative, or not a
             finite one?
+        detached: what a value is that leaves the computation (``.detach()``, ``.item()``, ``torch.no_grad()``): ``"error"``, or
+            ``"constant"``, for code that means it so and cannot be changed. See also :func:`constant`.
 
     Returns:
         For every operator a tensor of the shape that ``f`` returns, as a tuple; for a single operator the tensor itself.
@@ -70,6 +73,7 @@ def evaluate(
         OperatorError: no operator, or only operators of order 0.
         RowCouplingError: ``f`` mixes rows.
         UnsupportedOperator: ``f`` calls something without a rule.
+        DetachedError: a value leaves the computation, and its derivative would be lost.
         FunctionError: ``f`` fails, or returns something that is not a tensor.
         SingularPoint: with ``check_finite``, a function that ``f`` calls has no finite derivative at a point.
 
@@ -101,10 +105,11 @@ def evaluate(
         fitting = rows_within(lambda *x: call(f, x, x), tensors, algebra(*wanted), max_memory)
         chunk_size = min(fitting, chunk_size or fitting)
     if chunk_size is None or (max_memory is not None and chunk_size >= batch[0]):
-        results = push(f, tensors, seeds, wanted, check_finite)
+        results = push(f, tensors, seeds, wanted, check_finite, detached)
         check_rows(f, tensors, results[0], batch)
     else:
-        results = _in_chunks(f, tensors, seeds, wanted, chunk_size, batch, check_finite, max_memory is not None)
+        again = max_memory is not None
+        results = _in_chunks(f, tensors, seeds, wanted, chunk_size, batch, check_finite, detached, again)
     return results[0] if len(results) == 1 else tuple(results)
 
 
@@ -115,10 +120,11 @@ def push(
     seeds: Sequence[Directions],
     operators: Sequence[Operator],
     check_finite: bool = False,
+    detached: Detached = "error",
 ) -> list[Any]:
     """The operators of ``f`` at ``points``, where point k moves along ``seeds[k]``; f may mix all entries."""
     over = algebra(*operators)
-    context = new_context(points, check_finite)
+    context = new_context(points, check_finite, detached)
     inputs = [lift(over, x, moves, context) for x, moves in zip(points, seeds, strict=True)]
 
     def operated(*x: Tensor) -> list[Any]:
@@ -255,6 +261,7 @@ def _in_chunks(
     size: int,
     batch: tuple[int, ...],
     check_finite: bool,
+    detached: Detached,
     again: bool,
 ) -> list[Any]:
     """Rows of the first axis, some at a time."""
@@ -266,7 +273,7 @@ def _in_chunks(
     def run(*some: Any) -> list[Any]:
         rows = iter(some[count:])
         moving = [moves if isinstance(moves, Units) else [next(rows) for _ in moves] for moves in seeds]
-        results = push(f, some[:count], moving, operators, check_finite)
+        results = push(f, some[:count], moving, operators, check_finite, detached)
         check_rows(f, some[:count], results[0], (some[0].shape[0], *batch[1:]))
         return results
 

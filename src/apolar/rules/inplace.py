@@ -67,29 +67,29 @@ def frozen(jet: Jet, func: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
     result = apply_linear(jet, func, x, *args, **kwargs)
     at = plain(x).clone()
     if not values_decide() or any(y is at or is_view(y) for y in tree_leaves(func(at, *args, **kwargs))):
-        freeze(*jets(x), *jets(result))
+        for shared in (*jets(x), *jets(result)):
+            shared.frozen = True
+            if shared.base is not None:
+                shared.base.frozen = True
     return result
-
-
-def freeze(*shared: Jet) -> None:
-    """Nothing may be written from now on into these jets, nor into what they are views of."""
-    for x in shared:
-        x.frozen = True
-        if x.base is not None:
-            x.base.frozen = True
 
 
 def perhaps_view(x: Jet, components: Tensor) -> Jet:
     """What torch makes a view of ``x`` or a copy, by the layout of ``x`` in memory, which need not be that of the jet."""
     result = x.like(components)
+    result.perhaps_views = share(x, result)
+    return result
+
+
+def share(x: Jet, other: Any) -> list[weakref.ref[Any]]:
+    """Something else may share memory with ``x``, as long as it is in use: all that may."""
     base = x if x.base is None else x.base
     alive = base.perhaps_views
     if alive is None:
         alive = base.perhaps_views = []
         alive.append(weakref.ref(base, alive.remove))
-    alive.append(weakref.ref(result, alive.remove))
-    result.perhaps_views = alive
-    return result
+    alive.append(weakref.ref(other, alive.remove))
+    return alive
 
 
 OUTSIDE = (

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from apolar.engine.context import recording
+from apolar.engine.context import recording, stopped
 from apolar.engine.jet import Jet, belongs, beneath, constant_components, moves, plain, unsupported
 from apolar.engine.torch_private import Transform, aten, local_scalar, transforms, without_overrides
 from apolar.rules.lifting import leave
@@ -76,7 +76,7 @@ leaving(
 
 def detached(jet: Jet, func: Any, x: Jet) -> Any:
     """A constant remains a jet, which sees what is written into it later."""
-    if recording() or moves(x):
+    if stopped.get() or recording() or moves(x):
         return leave(jet, func, x)
     return x if func is Tensor.detach_ else x.sharing(x.components.detach())
 

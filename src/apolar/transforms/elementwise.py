@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from apolar.algebras.operators import Operator
+from apolar.engine.context import Detached
 from apolar.engine.torch_private import tree_leaves
 from apolar.errors import ShapeError
 from apolar.evaluation.evaluate import check_points, push
@@ -16,12 +17,13 @@ from apolar.evaluation.row_independence import check_rows
 from apolar.transforms.inputs import Function, check_order, symbol, tensor
 
 
-def derivative(f: Function, order: int = 1) -> Function:
+def derivative(f: Function, order: int = 1, detached: Detached = "error") -> Function:
     """The derivative of an elementwise function, of any order, in one pass.
 
     Args:
         f: maps a tensor of any shape to one of the same shape, entry by entry.
         order: 1, 2, 3, …
+        detached: what a value is that leaves the computation, as in :func:`evaluate`.
 
     Returns:
         A function from a tensor ``(*shape)``, or a number, to the derivatives ``(*shape)``.
@@ -38,15 +40,16 @@ def derivative(f: Function, order: int = 1) -> Function:
     """
     check_order(order)
     operators = _powers(order)[order:]
-    return lambda x: _univariate(f, x, operators)[0]
+    return lambda x: _univariate(f, x, operators, detached)[0]
 
 
-def taylor(f: Function, order: int) -> Function:
+def taylor(f: Function, order: int, detached: Detached = "error") -> Function:
     """All derivatives of an elementwise function up to an order, in one pass.
 
     Args:
         f: maps a tensor of any shape to one of the same shape, entry by entry.
         order: the highest order, 1 or more.
+        detached: what a value is that leaves the computation, as in :func:`evaluate`.
 
     Returns:
         A function from a tensor ``(*shape)``, or a number, to the list ``[f, f′, …]`` of tensors ``(*shape)``.
@@ -59,7 +62,7 @@ def taylor(f: Function, order: int) -> Function:
     """
     check_order(order)
     operators = _powers(order)
-    return lambda x: _univariate(f, x, operators)
+    return lambda x: _univariate(f, x, operators, detached)
 
 
 @lru_cache
@@ -68,9 +71,9 @@ def _powers(order: int) -> list[Operator]:
     return [symbol() ** k for k in range(order + 1)]
 
 
-def _univariate(f: Function, x: Any, operators: list[Operator]) -> list[Tensor]:
+def _univariate(f: Function, x: Any, operators: list[Operator], detached: Detached) -> list[Tensor]:
     (x,) = check_points(tensor(x))
-    results = push(f, (x,), ([torch.ones_like(x)],), operators)
+    results = push(f, (x,), ([torch.ones_like(x)],), operators, detached=detached)
     if not isinstance(results[0], Tensor) or results[0].shape != x.shape:
         raise ShapeError(
             f"f must keep the shape {tuple(x.shape)}, entry by entry; it returned "

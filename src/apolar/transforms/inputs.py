@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from apolar.algebras.operators import Coordinates, Operator, coordinates
+from apolar.engine.context import Detached
 from apolar.engine.jet import Jet, value
 from apolar.engine.torch_private import tree_map
 from apolar.errors import DtypeError, FunctionError, OperatorError, ShapeError
@@ -123,11 +124,12 @@ def by_directions(
     operators: Callable[[Coordinates], Sequence[Operator]],
     directions: Tensor,
     chunk_size: int | None,
+    detached: Detached = "error",
 ) -> list[Any]:
     """Operators in symbols that move ``z`` along each of the directions, so many directions at a time."""
     results: list[Any] = []
     for some in directions.split(chunk(chunk_size, len(directions))) if len(directions) else ():
-        results += push(g, (z,), (list(some),), operators(numbered(len(some))))
+        results += push(g, (z,), (list(some),), operators(numbered(len(some))), detached=detached)
     return results
 
 

@@ -7,6 +7,7 @@ Above the records of ``rules``, which tell what leaves and what is constant; bel
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from torch import Tensor
 from torch.nn import Parameter
 from torch.overrides import TorchFunctionMode
 
+from apolar.engine.context import stopped
 from apolar.engine.jet import Jet
 from apolar.engine.torch_private import transform_depth, transform_level, tree_leaves
 from apolar.rules.record import Kind, Rule, record_of
@@ -39,9 +41,12 @@ class Tracking(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        if self.lost or Jet in types:  # jets look themselves
-            return func(*args, **kwargs)
         record = record_of(func)
+        if (
+            self.lost or stopped.get() or Jet in types
+        ):  # jets look themselves, but for what leaves with their components
+            with self if record.leaves else nullcontext():
+                return func(*args, **kwargs)
         self.lost = record.leaves and self._any_tracked((args, kwargs))
         result = func(*args, **kwargs)
         self.lost = self.lost or self._loses(record, args, kwargs, result)
