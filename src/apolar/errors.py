@@ -46,7 +46,13 @@ class RowCouplingError(ApolarError, RuntimeError):
 
 
 class UnsupportedOperator(ApolarError, NotImplementedError):
-    """The function calls something for which apolar has no rule: never a wrong number instead."""
+    """The function calls something for which apolar has no rule: never a wrong number instead.
+
+    Attributes:
+        into_plain: that derivatives were to be written into a plain tensor.
+    """
+
+    into_plain = False
 
 
 class RuleError(ApolarError, ValueError):

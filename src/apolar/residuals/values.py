@@ -13,7 +13,7 @@ from torch import Tensor
 
 from apolar.algebras.algebra import Algebra
 from apolar.algebras.operators import Operator
-from apolar.engine.context import begin
+from apolar.engine.context import Detached, begin
 from apolar.engine.jet import Jet, plain
 from apolar.engine.torch_private import tree_map
 from apolar.errors import OperatorError, RowCouplingError
@@ -35,16 +35,21 @@ class Values:
     """
 
     def __init__(
-        self, space: Space, results: dict[Operator, Tensor], points: Points, over: Algebra | None = None
+        self,
+        space: Space,
+        results: dict[Operator, Tensor],
+        points: Points,
+        over: Algebra | None = None,
+        detached: Detached = "error",
     ) -> None:
         self.space, self.results, self.points, self.over = space, results, points, over
-        self.context = begin()
+        self.context = begin(detached=detached)
         self._like = next(iter(results.values()))
         self._known: dict[int, Any] = {}
 
     def jets(self, over: Algebra) -> Values:
         """The same, as jets over an algebra."""
-        return Values(self.space, self.results, self.points, over)
+        return Values(self.space, self.results, self.points, over, self.context.detached)
 
     @property
     def basis(self) -> Basis:
@@ -114,7 +119,7 @@ class Values:
         def again(*tensors: Tensor) -> Tensor:
             results = dict(zip(self.results, tensors))
             moved = tensors[len(results) :]
-            values = Values(self.space, results, moved[0] if single else moved)
+            values = Values(self.space, results, moved[0] if single else moved, None, self.context.detached)
             return values.number(0.0) + values(derivative.field)
 
         try:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from apolar.engine import series
-from apolar.engine.jet import RULES
+from apolar.engine.jet import RULES, JetRule
 from apolar.rules.decomposition import torch_function
 from apolar.rules.kinks import watched
 from apolar.rules.lifting import on_jets
@@ -117,9 +117,9 @@ def refused(*functions: Any, reason: str) -> None:
     register(Rule(Kind.REFUSED, reason=reason), *functions)
 
 
-def leaving(*functions: Any) -> None:
+def leaving(*functions: Any, on_jets: JetRule | None = None) -> None:
     """Functions that take a value out of the computation, whose derivative would be lost."""
-    register(Rule(Kind.REFUSED, leaves=True), *functions)
+    register(Rule(Kind.REFUSED, leaves=True, on_jets=on_jets), *functions)
 
 
 def rule(
