@@ -78,7 +78,8 @@ def evaluate(
     Raises:
         ShapeError, DtypeError, NonFiniteError: the points do not fit.
         OperatorError: no operator, or only operators of order 0.
-        RowCouplingError: ``f`` mixes rows.
+        RowCouplingError: ``f`` mixes rows. Tested in the call itself, at the first one and from time to time: a coupling of
+            any two rows at these points is seen with probability one, unless it is as weak as rounding (docs/promises.md).
         UnsupportedOperator: ``f`` calls something without a rule.
         FunctionError: ``f`` fails, or returns something that is not a tensor.
         ModifiedError: in the backward pass, with ``max_memory``: what f reads was changed before it.
