@@ -7,6 +7,7 @@ import gc
 import io
 import weakref
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import apolar as ap
+from apolar.compilation.compile import TESTED
 from apolar.errors import ApolarError, CaptureError, FunctionError
 
 C = ap.coordinates("x t")
@@ -534,3 +536,35 @@ def test_on_a_device() -> None:
 def test_what_cannot_be_compiled_is_refused_at_once(targets: tuple[Any, ...]) -> None:
     with pytest.raises(ap.OperatorError):
         ap.compile(*targets)
+
+
+def test_a_second_derivative_of_what_was_changed_is_refused() -> None:
+    """It runs the function again."""
+    offset = torch.ones(2, dtype=torch.float64)
+
+    def f(p: Tensor) -> Tensor:
+        return torch.sin(p * offset) ** 2
+
+    compiled, points = ap.compile(dx), torch.rand(3, 2, dtype=torch.float64, requires_grad=True)
+    for change in (False, True):
+        y = compiled(f, points)
+        if change:
+            offset.mul_(2)
+        with pytest.raises(RuntimeError, match=r"changed|inplace") if change else nullcontext():
+            torch.autograd.grad(y.sum(), points, create_graph=True)
+
+
+def test_replays_are_tested_from_time_to_time() -> None:
+    """At points where rows are mixed while they were not at first."""
+    compiled = ap.compile(dx)
+    points = torch.rand(4, 2, dtype=torch.float64)
+
+    def f(p: Tensor) -> Tensor:
+        return p * torch.relu(p.amax(0) - 5.5)
+
+    compiled(f, points)
+    points.fill_(6.0)
+    for _ in range(TESTED - 2):
+        compiled(f, points)
+    with pytest.raises(ap.RowCouplingError):
+        compiled(f, points)

@@ -18,9 +18,10 @@ from apolar.compilation.capture import capture, cotangents
 from apolar.engine.context import capturing
 from apolar.engine.guard import Guard, Memory, likeness
 from apolar.engine.kinds import PARTS
-from apolar.engine.torch_private import tree_flatten, tree_unflatten
-from apolar.errors import CaptureError, FunctionError
+from apolar.engine.torch_private import tree_flatten, tree_unflatten, version
+from apolar.errors import CaptureError, FunctionError, ModifiedError
 from apolar.evaluation.evaluate import check_operators, evaluate
+from apolar.evaluation.row_independence import every_call_tested
 from apolar.kernels.settings import settings
 from apolar.kernels.sources import postponable
 from apolar.residuals.residual import Residual
@@ -36,9 +37,9 @@ def compile(*targets: Operator | float | Residual | Callable[..., Any]) -> Compi
 
     Everything that the function's code and the objects it holds can read is compared before each replay; what cannot be
     followed is refused. Where something has changed (a number, an attribute, a hook, a parameter, the mode of a module), the
-    function is captured anew. Python runs at captures only, so that it prints, counts and draws numbers of its own only
-    then. A second derivative by parameters takes the path without capture, and so do points where a function may have no
-    derivative: there the pass is right or raises, as without ``ap.compile``.
+    function is captured anew. Python runs at captures only, and at every 256th call, which tests whether rows are mixed: so it
+    prints, counts and draws numbers of its own only then. A second derivative by parameters takes the path without capture,
+    and so do points where a function may have no derivative: there the pass is right or raises, as without ``ap.compile``.
 
     Args:
         targets: operators, as ``evaluate`` takes them behind the points; or one residual; or one function that uses apolar.
@@ -49,6 +50,8 @@ def compile(*targets: Operator | float | Residual | Callable[..., Any]) -> Compi
     Raises:
         CaptureError: the function looks at values, by an ``if`` or ``.item()``; or it reads what cannot be compared, what it
             changes itself, or what changes before every call.
+        RowCouplingError: the function mixes rows, at a call that is tested.
+        ModifiedError: what the function reads was changed between a call and a second derivative of it.
         OperatorError: neither a function nor operators.
 
     >>> dx, dy = ap.coordinates("x y")
@@ -139,6 +142,7 @@ class Step:
                 f"the function itself changes what it reads: {_listed(self.guard.differences(*read))}. A replay would not: "
                 "change it outside of the function, or call the function without ap.compile."
             )
+        self.calls = 0
         self.graphed: Callable[..., Any] | None = None
         if all(x.is_cuda for x in inputs):
             with settings(kernels="compiled"):
@@ -148,6 +152,10 @@ class Step:
 
     def __call__(self, leaves: Sequence[Any]) -> Any:
         """The results for other tensors of the same shapes."""
+        self.calls += 1
+        if self.calls % TESTED == 0:
+            with every_call_tested():
+                return self.again(leaves, [leaves[k] for k in self.places])
         tensors = [*(leaves[k] for k in self.places), *self.sources]
         results = list(Replay.apply(self, leaves, *tensors) if self.graphed is None else self.graphed(*tensors))
         if self.may_be_singular and results.pop():
@@ -167,6 +175,19 @@ class Step:
         args, named = tree_unflatten([given.get(k, x) for k, x in enumerate(leaves)], self.structure)
         return self.function(*args, **named)
 
+    def versions(self) -> list[int]:
+        """How often the tensors that the function reads were written to."""
+        return [0 if x.is_inference() else version(x) for x in self.guard.tensors()]
+
+    def refuse_changed(self, leaves: Sequence[Any], versions: list[int]) -> None:
+        """Before the function is run again, as it was then."""
+        read = [self.function, *(x for x in leaves if not isinstance(x, Tensor))]
+        if not self.guard.holds(*read) or self.versions() != versions:
+            raise ModifiedError(
+                "what the function reads was changed before a second derivative was taken, for which it is run again. Change "
+                "it after the backward pass."
+            )
+
 
 class Replay(torch.autograd.Function):
     """The passes of a step, as autograd sees them."""
@@ -176,6 +197,7 @@ class Replay(torch.autograd.Function):
         found = step.capture.forward(*tensors)
         results, read = found[: step.capture.results], found[step.capture.results :]
         ctx.step, ctx.leaves, ctx.count = step, leaves, len(tensors)
+        ctx.versions = step.versions()
         ctx.save_for_backward(*tensors, *read)
         return tuple(results)
 
@@ -184,10 +206,14 @@ class Replay(torch.autograd.Function):
         saved = ctx.saved_tensors
         tensors, read = saved[: ctx.count], saved[ctx.count :]
         if torch.is_grad_enabled():
+            ctx.step.refuse_changed(ctx.leaves, ctx.versions)
             results, _ = tree_flatten(ctx.step.again(ctx.leaves, tensors))
             return None, None, *cotangents(tensors, results, given[: len(results)], create_graph=True)
         return None, None, *ctx.step.capture.backward(*read, *(w.contiguous() for w in given))
 
+
+TESTED = 256
+"""So many replays apart a call runs without capture, which tests whether rows are mixed at its points."""
 
 ENOUGH = 8
 """After so many captures in a row that were in vain, the next is refused."""

@@ -83,7 +83,8 @@ def evaluate(
     Raises:
         ShapeError, DtypeError, NonFiniteError: the points do not fit.
         OperatorError: no operator, or only operators of order 0.
-        RowCouplingError: ``f`` mixes rows.
+        RowCouplingError: ``f`` mixes rows. Tested in the call itself, at the first one and from time to time: a coupling of
+            any two rows at these points is seen with probability one, unless it is as weak as rounding (docs/promises.md).
         UnsupportedOperator: ``f`` calls something without a rule.
         DetachedError: a value leaves the computation, and its derivative would be lost.
         FunctionError: ``f`` fails, or returns something that is not a tensor.
