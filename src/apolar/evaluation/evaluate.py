@@ -132,7 +132,7 @@ def push(
 
     with meetings() as met:
         found: list[Any] = call(operated, inputs, points)
-    met.settle(tree_leaves(found))
+    met.settle(tree_leaves(found), lambda: push(f, points, seeds, operators, check_finite=True))
     return found
 
 

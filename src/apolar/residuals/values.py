@@ -13,12 +13,11 @@ from torch import Tensor
 
 from apolar.algebras.algebra import Algebra
 from apolar.algebras.operators import Operator
-from apolar.engine.context import begin
 from apolar.engine.jet import Jet
 from apolar.engine.torch_private import tree_map
 from apolar.errors import OperatorError, RowCouplingError
 from apolar.evaluation.row_independence import check_rows_once
-from apolar.evaluation.seeds import lift
+from apolar.evaluation.seeds import lift, new_context
 from apolar.residuals.nodes import Basis, Derivative, Field, Need, Space, product
 
 Points = Tensor | Sequence[Tensor]
@@ -35,16 +34,25 @@ class Values:
     """
 
     def __init__(
-        self, space: Space, results: dict[Operator, Tensor], points: Points, over: Algebra | None = None
+        self,
+        space: Space,
+        results: dict[Operator, Tensor],
+        points: Points,
+        over: Algebra | None = None,
+        check_finite: bool = False,
     ) -> None:
         self.space, self.results, self.points, self.over = space, results, points, over
-        self.context = begin()
+        self.check_finite, self.context = check_finite, new_context([], check_finite)
         self._like = next(iter(results.values()))
         self._known: dict[int, Any] = {}
 
+    def checked(self) -> Values:
+        """The same, where every function is asked whether it has derivatives."""
+        return Values(self.space, self.results, self.points, self.over, check_finite=True)
+
     def jets(self, over: Algebra) -> Values:
         """The same, as jets over an algebra."""
-        return Values(self.space, self.results, self.points, over)
+        return Values(self.space, self.results, self.points, over, self.check_finite)
 
     @property
     def basis(self) -> Basis:

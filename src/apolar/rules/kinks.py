@@ -9,7 +9,7 @@ Between the records, which say where the points are, and the passes, which ask w
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -18,8 +18,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from apolar.engine.context import recording
+from apolar.engine.context import may_wait, recording
 from apolar.engine.jet import Jet, JetRule, Root, anywhere, belongs, constant_components, jets, plain, user_line
+from apolar.engine.series import NUMBERS
 from apolar.engine.torch_private import version
 from apolar.errors import SingularPoint
 from apolar.rules.components import map_tree
@@ -35,19 +36,29 @@ class Meetings:
     Attributes:
         orders: how many derivatives are taken around the passes of the computation, by reverse mode.
         possible: whether a function was called that has such points.
+        unseen: whether one of them looked at no values, and marked its result only.
         errors: the errors for those that were met, the first one first.
         flags: while a compiler records and nothing can be looked at, whether there may be one, a tensor for each function.
     """
 
     orders: int = 0
     possible: bool = False
+    unseen: bool = False
     errors: list[SingularPoint] = field(default_factory=list)
     flags: list[Tensor] = field(default_factory=list)
 
-    def settle(self, results: Iterable[Any]) -> None:
-        """Raise where a result is not finite, after a point was met; inside of reverse mode the transform decides."""
-        if self.errors and not self.orders and not all(map(finite, results)):
+    def settle(self, results: Iterable[Any], again: Callable[[], Any]) -> None:
+        """Raise where a result is not finite, after a point was met; inside of reverse mode the transform decides.
+
+        Args:
+            results: what is asked for.
+            again: makes them once more, and raises the error for a point that was not seen.
+        """
+        if not (self.errors or self.unseen) or self.orders or recording() or all(map(finite, results)):
+            return
+        if self.errors:
             raise self.errors[0]
+        again()
 
 
 _met: ContextVar[Meetings | None] = ContextVar("met", default=None)
@@ -65,6 +76,7 @@ def meetings(orders: int = 0) -> Iterator[Meetings]:
         _met.reset(token)
         if around is not None and found.possible:
             around.possible = True
+            around.unseen |= found.unseen
             around.errors += found.errors
             around.flags += found.flags
 
@@ -100,8 +112,8 @@ _inside: ContextVar[bool] = ContextVar("inside", default=False)
 """Within a function that has lines in the table: these say where it is singular, those of its parts do not count."""
 
 
-def watched(rule: JetRule, record: Rule) -> JetRule:
-    """What jets do by ``rule``, and at the singular points of the record."""
+def watched(rule: JetRule, marked: JetRule | None, record: Rule) -> JetRule:
+    """What jets do by ``rule``, and at the singular points of the record; by ``marked`` where nothing needs to be looked at."""
     lines = [line for line in record.singular if not line.one_sided]
     if not lines and record.square is None:
         return rule
@@ -110,10 +122,13 @@ def watched(rule: JetRule, record: Rule) -> JetRule:
     def watched_rule(jet: Jet, func: Any, *args: Any, **kwargs: Any) -> Any:
         if _inside.get() or jet.context.checked is not None:
             return rule(jet, func, *args, **kwargs)
+        found = _met.get()
+        if marked is not None and found is not None and not found.orders and _may_wait(jet, args, kwargs):
+            found.possible = found.unseen = True
+            return marked(jet, func, *args, **kwargs)
         token = _inside.set(True)
         try:
             result = rule(jet, func, *args, **kwargs)
-            found = _met.get()
             lowest = max(1, SECOND - (found.orders if found is not None else 0))
             second = lowest <= _order(next(jets(result), jet))
             for line in lines if second else ():
@@ -125,6 +140,14 @@ def watched(rule: JetRule, record: Rule) -> JetRule:
             _inside.reset(token)
 
     return watched_rule
+
+
+def _may_wait(jet: Jet, args: Any, kwargs: Any) -> bool:
+    """Whether a pass of order two or higher, with none around, applies a function of one tensor and of numbers."""
+    if jet.algebra.order < SECOND or isinstance(jet._stacked, Jet) or not may_wait():
+        return False
+    x, *parameters = (*args, *kwargs.values())
+    return x is jet and jet.dtype.is_floating_point and all(type(p) in NUMBERS for p in parameters)
 
 
 def _order(x: Any) -> int:
