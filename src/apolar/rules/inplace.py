@@ -14,6 +14,7 @@ from apolar.engine.jet import Jet, belongs, jets, plain, unsupported
 from apolar.engine.torch_private import is_view, no_dispatch, tree_leaves, without_overrides
 from apolar.kernels import sources
 from apolar.rules.components import apply_linear
+from apolar.rules.kinks import writes
 
 OPERATORS = {
     "__iadd__": "add", "__isub__": "sub", "__imul__": "mul", "__itruediv__": "div", "__idiv__": "div",
@@ -83,6 +84,7 @@ def perhaps_view(x: Jet, components: Tensor) -> Jet:
 def before_writing(jet: Jet, func: Any, x: Jet) -> None:
     """Nothing is written into ``x`` where it is not known what else changes, or while others wait to be made of it."""
     sources.settle()
+    writes.count += 1
     if x.frozen and x.numel():
         raise unsupported(func, jet, "Its tensor shares memory with another view: clone it first.")
     base = x if x.base is None else x.base

@@ -50,12 +50,12 @@ def elementwise(rule: Rule) -> JetRule:
     return elementwise_rule
 
 
-def marked(rule: Rule) -> JetRule | None:
+def marked(rule: Rule, function: Any) -> JetRule | None:
     """What jets do by an elementwise function with kinks, with infinity for derivatives that do not exist there.
 
     Nothing is looked at, so that chains of layers and activations may wait; derivatives of order two and higher only.
     """
-    entry, kinks = rule.definition, rule.kinks
+    entry, kinks = series.FUNCTIONS.get(function), rule.kinks
     if not isinstance(entry, series.Elementwise) or kinks is None:
         return None
 

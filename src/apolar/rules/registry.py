@@ -56,7 +56,7 @@ def _follow(functions: Iterable[Any]) -> None:
     for function in functions:
         record = RECORDS[function]
         if record.kind is not Kind.DECOMPOSED:
-            RULES[function] = watched(on_jets(record), marked(record), record)
+            RULES[function] = watched(on_jets(record), marked(record, function), record)
 
 
 def elementwise(

@@ -129,7 +129,7 @@ def kinked(*functions: Any, at: Callable[..., tuple[float, ...]], order: int = 1
     registry.kinked(at, *functions)
 
 
-kink("abs", "absolute", at=crossing)
+kinked("abs", "absolute", at=lambda: (0.0,))
 kinked("relu", at=lambda: (0.0,))
 kinked("relu6", at=lambda: (0.0, 6.0))
 kinked("leaky_relu", at=lambda negative_slope=0.01: (0.0,) if negative_slope != 1 else ())
