@@ -25,7 +25,7 @@ from apolar.evaluation.row_independence import every_call_tested
 from apolar.kernels.settings import settings
 from apolar.kernels.sources import postponable
 from apolar.residuals.residual import Residual
-from apolar.rules.kinks import meetings
+from apolar.rules.kinks import finite, meetings
 
 
 def compile(*targets: Operator | float | Residual | Callable[..., Any]) -> Compiled:
@@ -158,7 +158,7 @@ class Step:
                 return self.again(leaves, [leaves[k] for k in self.places])
         tensors = [*(leaves[k] for k in self.places), *self.sources]
         results = list(Replay.apply(self, leaves, *tensors) if self.graphed is None else self.graphed(*tensors))
-        if self.may_be_singular and results.pop():
+        if self.may_be_singular and (results.pop() or not all(map(finite, results))):
             return self.again(leaves, tensors)
         return tree_unflatten(results, self.returned)
 

@@ -69,16 +69,14 @@ class Source(Protocol):
 
 
 class Root(NamedTuple):
-    """What a root that is 0 somewhere, and has no derivatives there, remembers.
+    """What a norm or another root remembers, as it has no derivatives where it is 0.
 
     Attributes:
-        square: its square, with all derivatives.
-        state: the versions of the memory of both, when this was so.
+        square: makes its square, with all derivatives; None where something was written to since.
         positive: whether it is the root that is not negative.
     """
 
-    square: Jet
-    state: tuple[int, ...]
+    square: Callable[[], Jet | None]
     positive: bool = True
 
 
@@ -94,7 +92,7 @@ class Jet(torch.Tensor):
         frozen: that memory is shared in a way that in-place operations could not respect.
         base: the jet of which it is a view, as in torch; None for one that is no view.
         perhaps_views: the jets, this one too, that share memory in one layout of it and not in another, and what has left.
-        root: what it is the root of, where it has lost derivatives; see ``rules/kinks.py``.
+        root: what it is the root of; see ``rules/kinks.py``.
     """
 
     source: Source | None

@@ -214,7 +214,7 @@ def push(
     def lifted() -> list[Any]:
         with meetings() as met:
             results: list[Any] = call(operated, inputs, points)
-        met.settle(tree_leaves(results))
+        met.settle(tree_leaves(results), lambda: push(f, points, seeds, operators, new_context(points, True, detached)))
         return results
 
     found: list[Any] = with_writes(f, lifted, inputs)

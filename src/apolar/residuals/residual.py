@@ -119,9 +119,13 @@ class Residual:
         values = Values(
             self._space, dict(zip(operators, self._evaluate(f, points, operators))), points, detached=self.detached
         )
+
+        def found(values: Values) -> Any:
+            return tree_map(lambda x: values(x) if isinstance(x, Field) else x, recorded)
+
         with meetings() as met:
-            results = tree_map(lambda x: values(x) if isinstance(x, Field) else x, recorded)
-        met.settle(tree_leaves(results))
+            results = found(values)
+        met.settle(tree_leaves(results), lambda: found(values.checked()))
         return results
 
     @property

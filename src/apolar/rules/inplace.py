@@ -14,6 +14,7 @@ from apolar.engine.jet import Jet, belongs, jets, plain, unsupported
 from apolar.engine.torch_private import is_view, no_dispatch, tree_leaves, without_overrides
 from apolar.kernels import sources
 from apolar.rules.components import apply_linear
+from apolar.rules.kinks import written
 
 OPERATORS = {
     "__iadd__": "add", "__isub__": "sub", "__imul__": "mul", "__itruediv__": "div", "__idiv__": "div",
@@ -112,6 +113,7 @@ def before_writing(jet: Jet, func: Any, x: Any) -> None:
         error.into_plain = True
         raise error
     sources.settle()
+    written.count += 1
     base = x if x.base is None else x.base
     if (x.frozen or base.frozen) and x.numel():
         raise unsupported(func, jet, "Its tensor shares memory with another view: clone it first.")

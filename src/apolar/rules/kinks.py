@@ -9,7 +9,8 @@ Between the records, which say where the points are, and the passes, which ask w
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -18,12 +19,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from apolar.engine.context import recording
+from apolar.engine.context import may_wait, recording
 from apolar.engine.jet import Jet, JetRule, Root, anywhere, belongs, constant_components, jets, plain, user_line
-from apolar.engine.torch_private import version
+from apolar.engine.series import NUMBERS
+from apolar.engine.torch_private import tree_leaves, version
 from apolar.errors import SingularPoint
 from apolar.rules.components import map_tree
-from apolar.rules.record import Kind, Points, Rule, Singular
+from apolar.rules.record import Points, Rule, Singular
 
 # ------------------------------------------------------------------------------------------------------------ what was met
 
@@ -35,19 +37,29 @@ class Meetings:
     Attributes:
         orders: how many derivatives are taken around the passes of the computation, by reverse mode.
         possible: whether a function was called that has such points.
+        unseen: whether one of them looked at no values, and marked its result only.
         errors: the errors for those that were met, the first one first.
         flags: while a compiler records and nothing can be looked at, whether there may be one, a tensor for each function.
     """
 
     orders: int = 0
     possible: bool = False
+    unseen: bool = False
     errors: list[SingularPoint] = field(default_factory=list)
     flags: list[Tensor] = field(default_factory=list)
 
-    def settle(self, results: Iterable[Any]) -> None:
-        """Raise where a result is not finite, after a point was met; inside of reverse mode the transform decides."""
-        if self.errors and not self.orders and not all(map(finite, results)):
+    def settle(self, results: Iterable[Any], again: Callable[[], Any]) -> None:
+        """Raise where a result is not finite, after a point was met; inside of reverse mode the transform decides.
+
+        Args:
+            results: what is asked for.
+            again: makes them once more, and raises the error for a point that was not seen.
+        """
+        if not (self.errors or self.unseen) or self.orders or recording() or all(map(finite, results)):
+            return
+        if self.errors:
             raise self.errors[0]
+        again()
 
 
 _met: ContextVar[Meetings | None] = ContextVar("met", default=None)
@@ -65,6 +77,7 @@ def meetings(orders: int = 0) -> Iterator[Meetings]:
         _met.reset(token)
         if around is not None and found.possible:
             around.possible = True
+            around.unseen |= found.unseen
             around.errors += found.errors
             around.flags += found.flags
 
@@ -100,31 +113,38 @@ _inside: ContextVar[bool] = ContextVar("inside", default=False)
 """Within a function that has lines in the table: these say where it is singular, those of its parts do not count."""
 
 
-def watched(rule: JetRule, record: Rule) -> JetRule:
-    """What jets do by ``rule``, and at the singular points of the record."""
+def watched(rule: JetRule, marked: JetRule | None, record: Rule) -> JetRule:
+    """What jets do by ``rule``, and at the singular points of the record; by ``marked`` where nothing needs to be looked at."""
     lines = [line for line in record.singular if not line.one_sided]
     if not lines and record.square is None:
         return rule
-    entrywise = bool(lines) and record.kind is Kind.ELEMENTWISE  # first derivatives are not looked at: they may wait
 
     def watched_rule(jet: Jet, func: Any, *args: Any, **kwargs: Any) -> Any:
         if _inside.get() or jet.context.checked is not None:
             return rule(jet, func, *args, **kwargs)
+        found = _met.get()
+        if marked is not None and found is not None and not found.orders and _may_wait(jet, args, kwargs):
+            found.possible = found.unseen = True
+            return _remembering(record, marked(jet, func, *args, **kwargs), args, kwargs)
         token = _inside.set(True)
         try:
             result = rule(jet, func, *args, **kwargs)
-            found = _met.get()
             lowest = max(1, SECOND - (found.orders if found is not None else 0))
-            second = lowest <= _order(next(jets(result), jet))
-            for line in lines if second else ():
+            for line in lines if lowest <= _order(next(jets(result), jet)) else ():
                 result = _marked(jet, func, line, result, lowest, found, args, kwargs)
-            if record.square is not None and isinstance(result, Jet) and (second or not entrywise):
-                _remember_square(record, result, args, kwargs)
-            return result
+            return _remembering(record, result, args, kwargs)
         finally:
             _inside.reset(token)
 
     return watched_rule
+
+
+def _may_wait(jet: Jet, args: Any, kwargs: Any) -> bool:
+    """Whether a pass of order two or higher, with none around, applies a function of one tensor and of numbers."""
+    if jet.algebra.order < SECOND or isinstance(jet._stacked, Jet) or not may_wait():
+        return False
+    numbers = (*args[1:], *kwargs.values())
+    return args[0] is jet and jet.dtype.is_floating_point and all(type(p) in NUMBERS for p in numbers)
 
 
 def _order(x: Any) -> int:
@@ -190,35 +210,66 @@ def _fitted(mask: Tensor, shape: torch.Size) -> Tensor:
 # ----------------------------------------------------------------------------------------------------------------- squares
 
 
-def _remember_square(record: Rule, y: Jet, args: Any, kwargs: Any) -> None:
-    """Where a root is 0, its square has derivatives that are no longer in it."""
-    if not recording() and not anywhere(plain(y) == 0):
-        return
-    square = record.square(*args, **kwargs)  # type: ignore[misc]
-    if square is not None and isinstance(square, Jet) and square.context is y.context and square.shape == y.shape:
-        y.root = Root(square, _state(y, square))
+class Writes(threading.local):
+    """How often a jet of this thread was written to in place."""
+
+    count = 0
+
+
+written = Writes()
+
+
+def _remembering(record: Rule, y: Any, args: Any, kwargs: Any) -> Any:
+    """``y``, with its square, which is made when it is asked for."""
+    if record.square is None or not isinstance(y, Jet):
+        return y
+    constants = [x for x in tree_leaves((args, kwargs)) if isinstance(x, Tensor) and not isinstance(x, Jet)]
+    if any(x.is_inference() for x in constants):
+        return y
+    at, definition = y.shape, record.square
+
+    def square() -> Jet | None:
+        if state() != before:
+            return None
+        found = definition(*args, **kwargs)
+        return found if isinstance(found, Jet) and found.shape == at else None
+
+    def state() -> list[int]:
+        return [written.count, *map(version, constants)]
+
+    before = state()
+    y.root = Root(square)
+    return y
 
 
 def square_of(x: Any) -> Jet | None:
-    """x·x, where ``x`` is a root that has lost its derivatives, and neither was written to since."""
-    root = x.root if isinstance(x, Jet) else None
-    return root.square if root is not None and root.state == _state(x, root.square) else None
+    """x·x, where ``x`` is a root, and nothing was written to since."""
+    return x.root.square() if isinstance(x, Jet) and x.root is not None else None
 
 
-def scaled(result: Jet, x: Any, factor: Any) -> Jet:
+def scaled(result: Jet, x: Jet, factor: Any) -> Jet:
     """``result``, which is ``x`` times a constant: it is a root where ``x`` is one."""
-    square = square_of(x)
-    if square is not None and not isinstance(factor, Jet):
-        squared = square * (factor * factor)
-        if squared.shape == result.shape:
-            result.root = Root(squared, _state(result, squared), positive=False)
+    root = x.root
+    if root is None or isinstance(factor, Jet) or result.shape != x.shape:
+        return result
+    squared = factor * factor
+
+    def square() -> Jet | None:
+        found = root.square()
+        return None if found is None else found * squared
+
+    result.root = Root(square, positive=False)
     return result
 
 
-def product_of_roots(x: Any, y: Any) -> Jet | None:
-    """x·y, where both are the same root of the same square."""
-    a, b = square_of(x), square_of(y)
-    if a is None or b is None or not (x is y or (x.root.positive and y.root.positive and _same(a, b))):
+def product_of_roots(x: Jet, y: Jet) -> Jet | None:
+    """x·y, where both are the same root of the same square; of different roots only those are compared that are 0 somewhere."""
+    if x.root is None or y.root is None:
+        return None
+    if x is not y and not (x.root.positive and y.root.positive and not recording() and anywhere(plain(x) == 0)):
+        return None
+    a, b = square_of(x), square_of(y) if x is not y else None
+    if a is None or (x is not y and (b is None or not _same(a, b))):
         return None
     return a.like(a.components.clone())
 
@@ -232,19 +283,8 @@ def even_power(x: Any, exponent: Any) -> Any:
 
 
 def _same(a: Jet, b: Jet) -> bool:
-    return not recording() and a.shape == b.shape and not anywhere(_differ(a.components, b.components))
+    return a.shape == b.shape and not anywhere(_differ(a.components, b.components))
 
 
 def _differ(a: Tensor, b: Tensor) -> Tensor:
     return _differ(a.components, b.components) if isinstance(a, Jet) and isinstance(b, Jet) else a != b
-
-
-def _state(*xs: Jet) -> tuple[int, ...]:
-    """The versions of their memory."""
-    return tuple(version(_deepest(x)) for x in xs)
-
-
-def _deepest(x: Any) -> Tensor:
-    while isinstance(x, Jet):
-        x = x.components
-    return x

@@ -51,6 +51,22 @@ def elementwise(rule: Rule) -> JetRule:
     return elementwise_rule
 
 
+def marked(rule: Rule, function: Any) -> JetRule | None:
+    """What jets do by an elementwise function with kinks, with infinity for derivatives that do not exist there.
+
+    Nothing is looked at, so that chains of layers and activations may wait; derivatives of order two and higher only.
+    """
+    entry, kinks = series.FUNCTIONS.get(function), rule.kinks
+    if not isinstance(entry, series.Elementwise) or kinks is None:
+        return None
+
+    def marked_rule(jet: Jet, func: Any, x: Any, *parameters: Any, **options: Any) -> Jet:
+        at = kinks(*parameters, **options)
+        return jet.like(sources.composed(x, series.expansion(entry, parameters, tuple(options.items()), at)))
+
+    return marked_rule
+
+
 def linear(rule: Rule) -> JetRule:
     """Each component alone, or all at once where the record says how."""
     if rule.definition is None:

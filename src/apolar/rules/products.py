@@ -80,8 +80,8 @@ def neg(jet: Jet, func: Any, x: Jet) -> Jet:
 @rule("mul", "multiply", "__rmul__", kind=Kind.BILINEAR, entries=Entries.APART)
 def mul(jet: Jet, func: Any, x: Any, y: Any) -> Jet:
     if belongs(x, jet) and belongs(y, jet):
-        if x.root is not None and (square := product_of_roots(x, y)) is not None:
-            return square
+        if x.root is not None and (power := product_of_roots(x, y)) is not None:
+            return power
         return jet.like(eager.multiplied(jet.algebra, x.components, x.components if x is y else y.components))
     if not belongs(x, jet):
         x, y = y, x

@@ -106,6 +106,7 @@ class Rule:
         entries: on which entries of its arguments an entry of the result depends.
         view: whether torch returns a view.
         singular: where it has no derivative.
+        kinks: of an elementwise function, of its parameters: where it has no derivatives of order two and higher.
         square: its square, of the same arguments, which has derivatives where the function is 0 and has none; None for others.
         leaves: whether it takes a value out of the computation, as a number or as a tensor without derivative.
         reason: why it is refused, and what to write instead.
@@ -118,6 +119,7 @@ class Rule:
     entries: Entries = Entries.MIXED
     view: bool = False
     singular: tuple[Singular, ...] = ()
+    kinks: Callable[..., tuple[float, ...]] | None = None
     square: Callable[..., Any] | None = None
     leaves: bool = False
     reason: str = ""
@@ -151,7 +153,10 @@ def enter(rule: Rule, functions: Iterable[Any], replacing: bool = False) -> None
                 f"{name} has a rule already, of the kind {known.kind}: pass replacing=True to put another in its place"
             )  # fmt: skip
         RECORDS[function] = replace(
-            rule, singular=(*known.singular, *rule.singular), square=rule.square or known.square
+            rule,
+            singular=(*known.singular, *rule.singular),
+            kinks=rule.kinks or known.kinks,
+            square=rule.square or known.square,
         )
 
 

@@ -14,7 +14,7 @@ from apolar.engine import series
 from apolar.engine.jet import RULES, JetRule
 from apolar.rules.decomposition import torch_function
 from apolar.rules.kinks import watched
-from apolar.rules.lifting import on_jets
+from apolar.rules.lifting import marked, on_jets
 from apolar.rules.record import RECORDS, Entries, Kind, Rule, Singular, amend, enter, spelled
 
 
@@ -37,6 +37,13 @@ def singular(line: Singular, *functions: Any) -> None:
     _follow(found)
 
 
+def kinked(kinks: Callable[..., tuple[float, ...]], *functions: Any) -> None:
+    """Where elementwise functions have no derivatives of order two and higher, by their parameters, which are numbers."""
+    found = spelled(functions)
+    amend(lambda known: {"kinks": kinks}, found)
+    _follow(found)
+
+
 def square(definition: Callable[..., Any], *functions: Any) -> None:
     """The square of functions, in functions that have derivatives where those are 0; None for arguments without such one."""
     found = spelled(functions)
@@ -49,7 +56,7 @@ def _follow(functions: Iterable[Any]) -> None:
     for function in functions:
         record = RECORDS[function]
         if record.kind is not Kind.DECOMPOSED:
-            RULES[function] = watched(on_jets(record), record)
+            RULES[function] = watched(on_jets(record), marked(record, function), record)
 
 
 def elementwise(

@@ -122,19 +122,27 @@ jump = functools.partial(singular, Cause.JUMP, one_sided=True)
 tie = functools.partial(singular, Cause.TIE)
 pick = functools.partial(singular, Cause.TIE, one_sided=True)
 
-kink("abs", "absolute", "relu", at=crossing)
-kink("relu6", at=lambda x: reaching(x, 0, 6))
-kink("leaky_relu", at=lambda x, negative_slope=0.01: crossing(x) if negative_slope != 1 else ())
+
+def kinked(*functions: Any, at: Callable[..., tuple[float, ...]], order: int = 1) -> None:
+    """A line for elementwise functions that have no derivatives of this order and higher ones at certain numbers."""
+    kink(*functions, at=lambda x, *args, **named: reaching(x, *at(*args, **named), order=order))
+    registry.kinked(at, *functions)
+
+
+kinked("abs", "absolute", at=lambda: (0.0,))
+kinked("relu", at=lambda: (0.0,))
+kinked("relu6", at=lambda: (0.0, 6.0))
+kinked("leaky_relu", at=lambda negative_slope=0.01: (0.0,) if negative_slope != 1 else ())
 kink("rrelu", at=lambda x, *_: crossing(x))
 kink("prelu", at=lambda x, weight: crossing(torch.where(_channels(weight, x) == 1, 1.0, x)))
 kink("elu", at=lambda x, alpha=1.0, scale=1.0, input_scale=1.0: crossing(x, order=1 if alpha * input_scale != 1 else 2))
-kink("celu", at=lambda x, alpha=1.0: crossing(x, order=2))
-kink("selu", at=crossing)
-kink("hardtanh", at=lambda x, min_val=-1.0, max_val=1.0: reaching(x, min_val, max_val))
-kink("hardsigmoid", "hardswish", at=lambda x: reaching(x, 3, -3))
-kink("softshrink", at=lambda x, lambd=0.5: reaching(x, lambd, -lambd) if lambd else ())
+kinked("celu", at=lambda alpha=1.0: (0.0,), order=2)
+kinked("selu", at=lambda: (0.0,))
+kinked("hardtanh", at=lambda min_val=-1.0, max_val=1.0: (min_val, max_val))
+kinked("hardsigmoid", "hardswish", at=lambda: (3.0, -3.0))
+kinked("softshrink", at=lambda lambd=0.5: (lambd, -lambd) if lambd else ())
 jump("hardshrink", at=lambda x, lambd=0.5: reaching(x, lambd, -lambd) if lambd else ())
-kink("threshold", at=lambda x, threshold, value: reaching(x, threshold))
+kinked("threshold", at=lambda threshold, value: (threshold,))
 kink(
     "clamp",
     "clip",
