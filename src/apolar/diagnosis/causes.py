@@ -16,13 +16,102 @@ class Cause:
         why: how that comes about.
         fix: code, with comments.
         messages: regular expressions for errors of PyTorch that have this cause, whatever else is known.
+        varies: whether the reason and the fix depend on the function (REMEDIES).
     """
 
     seen: str
     why: str
     fix: str
     messages: tuple[str, ...] = ()
+    varies: bool = False
 
+    def about(self, function: str) -> Remedy:
+        """The reason and the fix for one function, where this cause has its own for it."""
+        own = REMEDIES.get(function.strip("_").removeprefix("linalg_")) if self.varies else None
+        return own or Remedy(self.why, self.fix)
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """Why a function has no finite value or derivative somewhere, and what to write instead."""
+
+    why: str
+    fix: str
+
+
+def _remedies() -> dict[str, Remedy]:
+    logarithm = Remedy(
+        mark("The logarithm and its derivative 1/x are finite for positive arguments only."),
+        mark("torch.log(x.clamp(min=1e-12))  # keep the argument positive"),
+    )
+    power = Remedy(
+        mark(
+            "x^p is real for x >= 0 unless p is an integer, and its derivative of order n is infinite at x = 0 where p < n is "
+            "no integer."
+        ),
+        mark("x.clamp(min=1e-12) ** 1.5  # keep the base positive; x**2 with an integer for a polynomial"),
+    )
+    root = Remedy(
+        mark("The square root is real for x >= 0, and its derivative is infinite at x = 0."),
+        mark("torch.sqrt(x + 1e-12)  # or torch.sqrt(x.clamp(min=1e-12))"),
+    )
+    norm = Remedy(
+        mark("A norm has a kink where its argument is 0: its derivative is 0/0 there, and the second one infinite."),
+        mark("torch.sqrt((x**2).sum(-1) + 1e-12)  # a smooth norm; keep away from the singular point"),
+    )
+    quotient = Remedy(
+        mark("A quotient and its derivatives are not finite where the denominator is 0."),
+        mark("a / torch.where(b == 0, 1.0, b)  # keep the denominator away from 0; or b + 1e-12 where b >= 0"),
+    )
+    arc = Remedy(
+        mark("It is defined between -1 and 1 (acosh: from 1 on), and its derivative is infinite at the ends."),
+        mark("x.clamp(-1 + 1e-6, 1 - 1e-6)  # keep the argument inside; angles are better computed with torch.atan2"),
+    )
+    eigen = Remedy(
+        mark(
+            "The derivative of eigenvectors and singular vectors contains 1/(λᵢ - λⱼ): it does not exist where two of the "
+            "values are equal."
+        ),
+        mark(
+            "torch.linalg.eigvalsh(A)  # where the eigenvalues are enough; torch.linalg.svdvals(A) for singular values\n"
+            "A + torch.diag(1e-6 * torch.arange(n))  # or make equal eigenvalues differ"
+        ),
+    )
+    growth = Remedy(
+        mark("The value is too large for the dtype."),
+        mark("torch.logsumexp(x, -1)  # instead of log(sum(exp(x))); or x.clamp(max=80), or float64"),
+    )
+    matrix = Remedy(
+        mark("A matrix that is singular, or not positive definite, has no inverse and no Cholesky factor."),
+        mark("A + 1e-6 * torch.eye(n)  # keep it regular; torch.linalg.lstsq for a rank-deficient system"),
+    )
+    spread = Remedy(
+        mark("The spread of one number alone is 0/0, and at equal numbers the standard deviation has a kink."),
+        mark("torch.sqrt(x.var(-1, correction=0) + 1e-12)  # smooth, and defined for one number"),
+    )
+    softmax = Remedy(
+        mark("Where all scores of a row are -infinity, softmax is 0/0."),
+        mark("scores.masked_fill(mask, -1e9)  # a large finite number in the place of -inf"),
+    )
+    groups = {
+        ("log", "log2", "log10", "log1p", "xlogy", "logit", "log_"): logarithm,
+        ("pow", "rpow", "ipow", "float_power"): power,
+        ("sqrt", "rsqrt"): root,
+        ("norm", "vector_norm", "matrix_norm", "cdist", "pairwise_distance", "pdist", "hypot", "cosine_similarity"): norm,
+        ("div", "true_divide", "divide", "rdiv", "truediv", "rtruediv", "idiv", "itruediv", "reciprocal", "remainder", "fmod"):
+            quotient,
+        ("acos", "asin", "arccos", "arcsin", "acosh", "atanh", "arccosh", "arctanh"): arc,
+        ("eigh", "eig", "svd", "symeig"): eigen,
+        ("exp", "exp2", "expm1", "sinh", "cosh", "square"): growth,
+        ("inv", "inverse", "solve", "cholesky", "det", "slogdet", "logdet", "pinv", "lstsq", "qr"): matrix,
+        ("std", "var", "std_mean", "var_mean"): spread,
+        ("softmax", "log_softmax"): softmax,
+    }  # fmt: skip
+    return {name: remedy for names, remedy in groups.items() for name in names}
+
+
+REMEDIES = _remedies()
+"""By the name of the function, without underscores around it and without ``linalg_``."""
 
 CAUSES: dict[str, Cause] = {
     # ---------------------------------------------------------------------------------------------- how a gradient is asked
@@ -149,7 +238,7 @@ CAUSES: dict[str, Cause] = {
         mark("{name} makes integers or truth values, which have no gradient."),
         mark("Only floating-point and complex tensors can be differentiated."),
         mark("x = torch.tensor([1.0, 2.0], requires_grad=True)  # 1.0, not 1; x.float(), not x.long()"),
-        (r"[Oo]nly Tensors of floating point",),
+        (r"[Oo]nly Tensors of floating point", r"the points must be floating point"),
     ),
     "piecewise-constant": Cause(
         mark("{name} is piecewise constant: its derivative is 0 or does not exist, and no gradient passes."),
@@ -169,6 +258,15 @@ CAUSES: dict[str, Cause] = {
         mark("requires_grad is switched on for a result after it was computed, and then backward() is called."),
         mark("That silences the error and no more: the tensor becomes a leaf, and its missing history stays missing."),
         mark("x.requires_grad_()  # on the input, before the computation; and repair what cuts the graph"),
+    ),
+    "checkpoint-reentrant": Cause(
+        mark("Gradients are asked for through checkpoint(use_reentrant=True), which does not record what it runs."),
+        mark(
+            "It runs the function without a graph, and again in backward(). So torch.autograd.grad(), backward(inputs=…), "
+            "derivatives of higher order and derivatives inside of the function fail, and so do inputs without requires_grad."
+        ),
+        mark("torch.utils.checkpoint.checkpoint(f, x, use_reentrant=False)"),
+        (r"use_reentrant=True.*incompatible with \.grad\(\)", r"Checkpointing is not compatible with \.grad\(\)"),
     ),
     # --------------------------------------------------------------------------------------------------- writing in place
     "leaf-in-place": Cause(
@@ -198,6 +296,26 @@ CAUSES: dict[str, Cause] = {
         mark("A formula in PyTorch leaves out terms of higher order; docs/pytorch-defects.md has the numbers."),
         mark("ap.evaluate(f, X, dx**3)  # or ap.derivative, ap.hessian: apolar's rules are right at every order"),
     ),
+    "custom-backward": Cause(
+        mark("The backward of {name}, an autograd.Function, leaves no graph: the next derivative lacks its part."),
+        mark(
+            "What backward() computes from attributes of ctx, NumPy arrays or tensors that were made in forward() has no "
+            "history, so that its own derivative counts as 0. Inputs and outputs that are kept with save_for_backward have one."
+        ),
+        mark(
+            "ctx.save_for_backward(x)  # in forward: the input itself\n"
+            "(x,) = ctx.saved_tensors; return g * 2 * x  # in backward: torch functions of it\n"
+            "y = f(x)  # or leave the Function out, where torch functions can say it"
+        ),
+    ),
+    "gradient-zero": Cause(
+        mark("The gradients of all {count} parameters are exactly 0: {name} passes nothing on."),
+        mark(
+            "Where relu, clamp, max or where is flat, where a sigmoid has saturated or a factor is 0, the derivative is 0, and "
+            "so is everything before it. Nothing is learnt from here on."
+        ),
+        mark("nn.SiLU()  # or nn.LeakyReLU(): never flat; smaller weights at the start; look at the factors of the loss"),
+    ),
     "derivative-missing": Cause(
         mark("PyTorch has no derivative of {name} at this order."),
         mark("Fused and special functions often come with one derivative or none."),
@@ -223,6 +341,11 @@ CAUSES: dict[str, Cause] = {
         mark("(N, 1) and (N,) broadcast to (N, N). The mean over it is a number, and a wrong one."),
         mark("residual = u.squeeze(-1) - target  # the same shape on both sides; or target.unsqueeze(-1)"),
     ),
+    "empty-slice": Cause(
+        mark("{name} takes a slice without entries, of shape {result} out of {shape}, and its sum is differentiated."),
+        mark("A slice behind the end is empty and no error. The sum over it is 0, the mean NaN, and its gradient is 0 or NaN."),
+        mark("u_t = du[:, 1:2]  # from the tensor that has this column; check the shape of what was sliced before"),
+    ),
     "graph-grows": Cause(
         mark("The graph grows from step to step: what {name} is given here reaches back over {steps} steps."),
         mark("A tensor with its graph is carried over from the step before, so that every step keeps all earlier ones."),
@@ -230,25 +353,33 @@ CAUSES: dict[str, Cause] = {
     ),
     "nonfinite-value": Cause(
         mark("NaN or infinity is born in the forward pass, at {name}, and makes the gradient NaN."),
-        mark("The function is not defined or not finite at this argument: log(0), 1/0, sqrt(−1), 0·∞."),
-        mark("torch.log(x.clamp(min=1e-12))  # keep the argument where the function is finite"),
+        mark("The function is not defined or not finite at this argument."),
+        mark("x = torch.where(valid, x, 1.0)  # before the function, so that it never sees an argument without a value"),
+        varies=True,
+    ),
+    "nonfinite-input": Cause(
+        mark("NaN or infinity is already in the {name}, before anything is computed with it."),
+        mark("Data may hold NaN for what is missing; parameters get it from a step that was too large, or have no values yet."),
+        mark("assert torch.isfinite(x).all()  # where it is loaded, or after each optimizer.step(); a smaller learning rate"),
     ),
     "nonfinite-gradient": Cause(
-        mark("The gradient becomes NaN or infinite in the backward pass, at {name}; the values are finite."),
-        mark("The function is finite here and its derivative is not, as that of sqrt and norm at 0; 0·∞ is NaN."),
-        mark("torch.sqrt(x + 1e-12)  # or torch.sqrt(x.clamp(min=1e-12))"),
+        mark("The derivative becomes NaN or infinite at {name}; the values are finite."),
+        mark("The function is finite here and its derivative is not; 0·∞ is NaN."),
+        mark("x = torch.where(singular, x + 1e-6, x)  # keep the argument away from the singular point"),
+        varies=True,
     ),
     "nonfinite-second-derivative": Cause(
         mark("The derivative of order {order} becomes NaN or infinite at {name}; the ones before are finite."),
-        mark("The function has a derivative here and no second one, as x^1.5 and the norm at 0."),
-        mark("torch.sqrt((x**2).sum(-1) + 1e-12)  # a smooth norm; keep away from the singular point"),
+        mark("The function has a derivative here and no finite one of the next order."),
+        mark("x = torch.where(singular, x + 1e-6, x)  # keep the argument away from the singular point"),
+        varies=True,
     ),
     "where-branch": Cause(
         mark("The branch that torch.where() does not take has no finite derivative, at {name}: 0·∞ gives NaN."),
         mark("Both branches are computed and differentiated. The one not taken gets the gradient 0, and 0·∞ is NaN."),
         mark(
             "safe = torch.where(x > 0, x, 1.0)  # first a harmless argument, then the function\n"
-            "y = torch.where(x > 0, torch.sqrt(safe), 0.0)"
+            "y = torch.where(x > 0, f(safe), 0.0)"
         ),
     ),
     "cancellation": Cause(

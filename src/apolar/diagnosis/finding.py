@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from apolar.diagnosis.causes import CAUSES
+from apolar.diagnosis.causes import CAUSES, Remedy
 from apolar.diagnosis.places import NOWHERE, Place
 from apolar.text.languages import Language, mark, translate
 from apolar.text.output import to_json
@@ -63,12 +63,16 @@ class Finding:
     @property
     def why(self) -> str:
         """How that comes about."""
-        return translate(CAUSES[self.code].why, DOMAIN, self.lang)
+        return translate(self._remedy.why, DOMAIN, self.lang)
 
     @property
     def fix(self) -> str:
         """Code that repairs it."""
-        return translate(CAUSES[self.code].fix, DOMAIN, self.lang)
+        return translate(self._remedy.fix, DOMAIN, self.lang)
+
+    @property
+    def _remedy(self) -> Remedy:
+        return CAUSES[self.code].about(str(self.values.get("name", "")))
 
     def text(self, lang: Language | None = None) -> str:
         """The finding as a paragraph.

@@ -8,12 +8,13 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
+import torch.utils.checkpoint
 from torch import Tensor
 from torch.optim import optimizer
 
 from apolar.diagnosis import accumulation, missing
 from apolar.diagnosis.numberflow import flowing
-from apolar.diagnosis.places import Place, here, place_of, user_frame
+from apolar.diagnosis.places import Place, here, is_of_apolar, place_of, user_frame
 from apolar.diagnosis.traces import Memory, Trace
 
 
@@ -27,6 +28,7 @@ def hooked(memory: Memory) -> Iterator[None]:
             (torch.inference_mode, "__exit__", _leaving),
             (optimizer.Optimizer, "add_param_group", _adding),
             (torch, "from_numpy", _from_numpy),
+            (torch.utils.checkpoint.CheckpointFunction, "forward", _checkpointing),
         ):
             stack.callback(setattr, owner, name, original := getattr(owner, name))
             setattr(owner, name, make(memory, original))
@@ -47,7 +49,7 @@ def _switching(memory: Memory, switch: Callable[..., None]) -> Callable[..., Non
                 memory.switched_off, memory.before = None, memory.switched_off
             elif leaving:
                 memory.switched_off = memory.switched_off or memory.before
-            elif torch.is_grad_enabled():
+            elif torch.is_grad_enabled() and not is_of_apolar(sys._getframe(1)):
                 memory.switched_off = _switch_place()
         switch(self, mode)
 
@@ -111,6 +113,16 @@ def _from_numpy(memory: Memory, from_numpy: Callable[[Any], Tensor]) -> Callable
         return result
 
     return from_array
+
+
+def _checkpointing(memory: Memory, forward: Callable[..., Any]) -> Callable[..., Any]:
+    """Reentrant checkpoints, which run a function without recording."""
+
+    def checkpointed(*args: Any) -> Any:
+        memory.checkpoints.append(here())
+        return forward(*args)
+
+    return checkpointed
 
 
 def _step_begins(memory: Memory) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import torch
 
-from apolar.diagnosis.nonfinite import finite
+from apolar.diagnosis.nonfinite import already, finite
 from apolar.diagnosis.operations import (
     ADDITIVE,
     CASTING,
@@ -19,7 +19,7 @@ from apolar.diagnosis.operations import (
     WITHOUT_VALUES,
 )
 from apolar.diagnosis.places import Place
-from apolar.diagnosis.shapes import cancelled, carried, magnified, reduced
+from apolar.diagnosis.shapes import cancelled, carried, emptied, magnified, reduced, swallowed
 from apolar.diagnosis.traces import NONE, Call, Derivative, Mark, Marks, Memory, Trace
 
 GROWN = 3
@@ -40,7 +40,7 @@ def trace_of(memory: Memory, call: Call, numbers: Marks) -> Trace:
         call.name,
         call.place,
         grad,
-        marks | reduced(call, spread) | magnified(call, lost),
+        marks | reduced(call, spread) | magnified(call, lost) | swallowed(call),
         _added(call, numbers) if grad else marks,
         _derivative(call),
         memory.era,
@@ -50,6 +50,7 @@ def trace_of(memory: Memory, call: Call, numbers: Marks) -> Trace:
         lost,
         spread,
         weakref.ref(call.inputs[0]) if call.name in DETACHING and call.inputs[0].is_leaf else None,
+        emptied(memory, call),
     )
 
 
@@ -87,11 +88,18 @@ def _nonfinite(memory: Memory, call: Call) -> Mark | None:
     An infinity by overflow stays the cause of the NaN that is made of it.
     """
     before = next((t.nonfinite for t in call.traces if t.nonfinite is not None), None)
-    if call.name in WITHOUT_VALUES or all(map(finite, call.outputs)):
+    if call.name in WITHOUT_VALUES or not call.inputs or all(map(finite, call.outputs)):
         return before
     nan, given_nan = (any(bool(t.detach().isnan().any()) for t in tensors) for tensors in (call.outputs, call.inputs))
-    if before is not None and (given_nan or not nan or before.name in OVERFLOWING):
+    of_gradient = before is not None and before.code != "nonfinite-value"
+    if before is not None and (of_gradient or given_nan or not nan or before.name in OVERFLOWING):
         return before
+    if any(t.empty is not None for t in call.traces):
+        return None  # the mean of nothing, which has a mark of its own
+    if given_nan or not nan:
+        given = already(memory, call.inputs, call.place)
+        if given is not None:
+            return given
     return memory.marked("nonfinite-value", call.place, call.name)
 
 

@@ -9,6 +9,7 @@ from apolar.diagnosis.causes import CAUSES
 from apolar.diagnosis.places import Place
 from apolar.diagnosis.traces import Memory
 from apolar.engine.torch_private import version
+from apolar.errors import RowCouplingError
 
 
 def code_of(error: BaseException) -> str | None:
@@ -25,9 +26,13 @@ def code_of(error: BaseException) -> str | None:
 def report(memory: Memory, error: BaseException, place: Place, name: str = "", shape: Any = "?") -> bool:
     """The finding for an error whose message says enough, and whether there is one."""
     code = code_of(error)
+    text = str(error)
+    if isinstance(error, RowCouplingError) and memory.coupled is not None:
+        code, place = "batch-coupled", memory.coupled
     if code is None:
         return False
-    text = str(error)
+    if code == "integer-dtype" and (found := re.search(r"got (torch\.\w+)", text)):
+        name = found[1]
     written = _writing(memory, text) if code == "saved-in-place" else None
     if written is not None:
         place, name, shape = written.place, written.name, written.shape

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from torch import Tensor, nn
 
 from apolar.diagnosis import graph, orders
 from apolar.diagnosis.causes import CUTS
-from apolar.diagnosis.operations import MOVING, STEPS
+from apolar.diagnosis.operations import FLAT, MOVING, PRODUCTS, STEPS
 from apolar.diagnosis.places import Place
 from apolar.diagnosis.request import Request
 from apolar.diagnosis.traces import Mark, Memory
@@ -17,7 +18,7 @@ from apolar.engine.torch_private import family
 TAKEN_OUT = {"item", "numpy", "tensor-copy"}
 """Cuts that are seldom meant where what comes out is differentiated with respect to a plain tensor."""
 
-ALWAYS = {"broadcast", "cancellation", "create-graph-missing"}
+ALWAYS = {"broadcast", "cancellation", "create-graph-missing", "empty-slice"}
 """What is never meant once it flows into something that is differentiated."""
 
 
@@ -35,6 +36,8 @@ def without_graph(request: Request) -> None:
                     return
         if cuts:
             report(memory, cuts)
+        elif memory.checkpoints:
+            memory.report("checkpoint-reentrant", memory.checkpoints[-1])
         else:
             memory.report("nothing-requires-grad", request.place, what="y")
 
@@ -124,6 +127,29 @@ def zero(request: Request, gradients: Sequence[Tensor | None]) -> None:
             if family(node) in STEPS and not made.order:
                 place = made.place if made.place.file else request.place
                 request.memory.report("piecewise-constant", place, name=made.name or family(node))
+
+
+def all_zero(request: Request, gradients: Sequence[Tensor | None], stops: Sequence[Any]) -> None:
+    """The finding for a walk after which no parameter has any gradient, unless something else explains that.
+
+    Where the output itself is 0 there may be nothing left to learn, as with a hinge that no point touches. Only flat pieces and
+    factors of 0 count: a square or a spread may be at its minimum.
+    """
+    memory = request.memory
+    found = [g for x, g in zip(request.asked, gradients) if isinstance(x, nn.Parameter) or x in memory.optimised]
+    flat = [node for node in stops if _is_flat(node)]
+    learnt = any(y.numel() > 1 or not bool(y) for y in request.outputs)
+    if not found or not flat or learnt or memory.diagnosis.findings:
+        return
+    if all(g is not None and orders.is_zero(g) for g in found):
+        made = graph.origin(flat[0])
+        place = made.place if made.place.file else request.place
+        memory.report("gradient-zero", place, count=len(found), name=made.name or family(flat[0]))
+
+
+def _is_flat(node: Any) -> bool:
+    """Whether a node can stop gradients: a function that is flat somewhere, or a factor."""
+    return family(node) in FLAT or (family(node) in PRODUCTS and len(graph.following(node)) == 1)
 
 
 def not_a_leaf(memory: Memory, tensor: Tensor, place: Place) -> None:

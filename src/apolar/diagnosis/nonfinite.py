@@ -9,10 +9,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from apolar.diagnosis import graph
+from apolar.diagnosis.functions import is_opaque
+from apolar.diagnosis.places import Place, name_of
 from apolar.diagnosis.request import Request
+from apolar.diagnosis.traces import Mark, Memory
 from apolar.engine.torch_private import family, is_zero_tensor
 
 CHOOSING = {"where", "masked_fill", "masked_fill_", "nan_to_num", "__setitem__", "nansum", "nanmean"}
@@ -25,9 +28,13 @@ class Births:
 
     Attributes:
         found: the nodes that were given finite gradients and passed on others; whether they were given only zeros there.
+        stops: the nodes that were given a gradient and passed on zeros.
+        opaque: the nodes of autograd.Functions that passed on gradients which have lost their history.
     """
 
     found: list[tuple[Any, bool]] = field(default_factory=list)
+    stops: list[Any] = field(default_factory=list)
+    opaque: list[Any] = field(default_factory=list)
 
 
 def finite(tensor: Tensor) -> bool:
@@ -53,6 +60,10 @@ def watched(request: Request) -> Iterator[Births]:
             with request.memory.guard:
                 if request.create_graph:
                     _tell(node, passed_on, known, request.order)
+                    if is_opaque(node, passed_on, given):
+                        births.opaque.append(node)
+                elif _is_zero(passed_on) and not _is_zero(given):
+                    births.stops.append(node)
                 if all(finite(g) for g in passed_on if g is not None):
                     return
                 if all(finite(g) for g in given if g is not None):
@@ -66,6 +77,10 @@ def watched(request: Request) -> Iterator[Births]:
     finally:
         for handle in handles:
             handle.remove()
+
+
+def _is_zero(gradients: Iterable[Tensor | None]) -> bool:
+    return not any(g is not None and g.layout is torch.strided and bool(g.detach().count_nonzero()) for g in gradients)
 
 
 def _tell(node: Any, passed_on: Iterable[Tensor | None], known: set[Any], order: int) -> None:
@@ -84,24 +99,42 @@ def _zero_at(given: Tensor, passed_on: Iterable[Tensor | None]) -> bool:
     return False
 
 
-def explain(request: Request, births: Births) -> None:
-    """Findings for a gradient that is not finite."""
+def explain(request: Request, births: Births) -> Mark | None:
+    """The finding for a gradient that is not finite, and its mark: where NaN or infinity came up first."""
+    found = _origin(request, births)
+    if found is not None:
+        request.memory.report_mark(found)
+    return found
+
+
+def _origin(request: Request, births: Births) -> Mark | None:
     memory = request.memory
+    for y in request.outputs:  # what was lost before this walk
+        if (mark := memory.trace(y).nonfinite) is not None and not finite(y):
+            return mark
     for node, zero in births.found[:1]:
         made = graph.origin(node)
-        about = {"name": made.name or family(node), "order": request.order}
         above = set(graph.between(request.below, {node})) - {node} if zero else set()
         place = made.place if made.place.file else request.place
         if any(graph.origin(n).name in CHOOSING and not graph.origin(n).order for n in above):
-            memory.report("where-branch", place, **about)
+            code = "where-branch"
         elif made.nonfinite is not None:
-            memory.report_mark(made.nonfinite)
-        elif request.order > 1:
-            memory.report("nonfinite-second-derivative", place, **about)
+            return made.nonfinite
         else:
-            memory.report("nonfinite-gradient", place, **about)
-    if not births.found:
-        for y in request.outputs:
-            mark = memory.trace(y).nonfinite
-            if mark is not None:
-                memory.report_mark(mark)
+            code = "nonfinite-second-derivative" if request.order > 1 else "nonfinite-gradient"
+        return memory.marked(code, place, made.name or family(node), order=request.order)
+    marks = (memory.trace(y).nonfinite for y in request.outputs)
+    return next((mark for mark in marks if mark is not None), None)
+
+
+def already(memory: Memory, tensors: Iterable[Tensor], place: Place) -> Mark | None:
+    """The mark of NaN or infinity that tensors without a known past bring along, such as parameters and data."""
+    for x in tensors:
+        if finite(x):
+            continue
+        if x in memory.spoiled:  # by a step along a gradient that was not finite
+            mark: Mark = memory.spoiled[x]
+            return mark
+        what = "parameter" if isinstance(x, nn.Parameter) else "tensor"
+        return memory.marked("nonfinite-input", place, f"{what} {name_of(x)}".rstrip())
+    return None

@@ -61,7 +61,26 @@ MOVING = {
 }  # fmt: skip
 """What turns a leaf into another tensor without much of a computation."""
 
+SLICING = {"__getitem__", "narrow", "split", "chunk", "tensor_split"}
+
+JOINING = {"cat", "concat", "concatenate", "stack", "hstack", "vstack", "column_stack", "__setitem__"}
+
 EXPANDING = {"unsqueeze", "__getitem__"}
+
+KINKED = {
+    "relu", "relu_", "leaky_relu", "leaky_relu_", "prelu", "rrelu", "rrelu_", "threshold", "hardtanh", "hardtanh_", "relu6",
+    "clamp", "clamp_min", "clamp_max", "clip", "abs", "absolute", "abs_", "__abs__", "maximum", "minimum", "fmax", "fmin",
+    "max", "min", "amax", "amin", "hardshrink", "softshrink", "l1_loss", "where", "sort", "topk", "median", "max_pool1d",
+    "max_pool2d", "max_pool3d", "adaptive_max_pool1d", "adaptive_max_pool2d", "hardsigmoid", "hardsigmoid_",
+}  # fmt: skip
+"""Piecewise linear functions, by their names."""
+
+STRAIGHT = ADDITIVE | {
+    "addmm", "addmv", "addbmm", "baddbmm", "addr", "dropout", "alpha_dropout", "feature_dropout", "embedding", "pad", "t", "T",
+    "mT", "__setitem__", "copy_", "div", "true_divide", "divide", "__itruediv__", "div_", "mul_", "__imul__", "unbind",
+    "avg_pool1d", "avg_pool2d", "avg_pool3d", "interpolate", "contiguous", "clone", "to", "double", "float", "type",
+}  # fmt: skip
+"""Linear in each argument; most of them have records that do not say so, being said in the words of others."""
 
 # ------------------------------------------------------------------------------------ families of nodes of autograd's graph
 
@@ -74,6 +93,12 @@ KINKS = frozenset({
     "Hardshrink", "Softshrink", "L1Loss", "Where", "Sort", "Topk", "Fmax", "Fmin",
 })  # fmt: skip
 """Piecewise linear: the second derivative is 0 wherever it exists."""
+
+FLAT = KINKS | {
+    "Sigmoid", "LogSigmoid", "Hardsigmoid", "Hardswish", "Tanh", "Softmax", "LogSoftmax", "Erf", "Erfc", "Elu", "Gelu", "Silu",
+    "Softplus", "Exp", "MaskedFill", "NanToNum",
+}  # fmt: skip
+"""Flat somewhere, or so nearly flat that the derivative is 0 in floating point."""
 
 LINEAR = frozenset({
     "Add", "Sub", "Rsub", "Neg", "Sum", "Mean", "View", "UnsafeView", "Reshape", "ReshapeAlias", "T", "Transpose",

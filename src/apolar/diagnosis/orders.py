@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from apolar.diagnosis import graph
+from apolar.diagnosis.functions import origin_of_backward
 from apolar.diagnosis.operations import KINKS, LINEAR, PRODUCTS, STEPS
 from apolar.diagnosis.request import Request
 from apolar.diagnosis.traces import Derivative, identity
@@ -17,7 +19,7 @@ from apolar.rules.facts import Fact, by_node
 IGNORED = LINEAR | STEPS
 
 
-def derivative_of(request: Request) -> Derivative:
+def derivative_of(request: Request, opaque: Sequence[Any]) -> Derivative:
     """What the gradients of this request are."""
     ends = {graph.start(x) for x in request.asked if x.requires_grad}
     path = graph.between(request.below, ends)
@@ -26,10 +28,13 @@ def derivative_of(request: Request) -> Derivative:
     kinks = list(before.kinks) if before else []
     curved = before.curved if before else False
     once = before.once if before else None
+    blind = before.opaque if before else None
     for node in path:
         name = family(node)
         if is_once_differentiable(node):
             once = name
+        if node in opaque:
+            blind = origin_of_backward(node)
         if name in KINKS:
             kinks.append(graph.origin(node))
         elif name in PRODUCTS:
@@ -43,6 +48,7 @@ def derivative_of(request: Request) -> Derivative:
         tuple(kinks),
         curved,
         once=once,
+        opaque=blind,
     )
 
 
@@ -50,6 +56,8 @@ def look(request: Request, gradients: Sequence[Tensor | None]) -> None:
     """Findings about a walk that went through."""
     _coupled(request)
     before = request.derivative
+    if before is not None and before.opaque is not None:
+        request.memory.report("custom-backward", before.opaque.place, name=before.opaque.name)
     if before is None or request.accumulates:
         return
     for x, gradient in zip(request.asked, gradients):
@@ -69,7 +77,9 @@ def missing(request: Request, x: Tensor) -> bool:
     before = request.derivative
     if before is None or not before.of(x):
         return False
-    if before.once:
+    if before.opaque is not None:
+        request.memory.report("custom-backward", before.opaque.place, name=before.opaque.name)
+    elif before.once:
         request.memory.report("derivative-missing", request.place, name=before.once, order=before.order + 1)
     elif not _straight(request, before) and not request.tolerant:
         request.memory.report("constant-derivative", request.place, order=before.order)

@@ -10,6 +10,7 @@ from functools import cache
 from itertools import islice
 from pathlib import Path
 from types import CodeType, FrameType, TracebackType
+from typing import Any
 
 import torch
 
@@ -21,6 +22,14 @@ INSIDE = (
     "<eval_with_key",
 )
 """What is not the user's code: apolar, PyTorch, Python and what is installed."""
+
+
+APOLAR = INSIDE[0]
+
+EXECUTING = tuple(str(Path(APOLAR, room)) for room in ("diagnosis", "residuals"))
+"""Rooms of apolar that call functions of torch in the user's name: the diagnosis itself, and recorded equations."""
+
+NETWORKS = str(Path(torch.__file__).parent / "nn" / "modules")
 
 
 @dataclass(frozen=True)
@@ -54,6 +63,45 @@ def user_frame(frame: FrameType | None = None) -> FrameType | None:
     while frame is not None and _is_inside(frame.f_code.co_filename):
         frame = frame.f_back
     return frame
+
+
+def is_of_apolar(frame: FrameType | None) -> bool:
+    """Whether apolar by itself calls what runs in a frame: neither the user's code, nor a network, nor an equation."""
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if file.startswith(APOLAR):
+            return not file.startswith(EXECUTING)
+        if not _is_inside(file) or file.startswith(NETWORKS):
+            return False
+        frame = frame.f_back
+    return False
+
+
+def is_of_equation(frame: FrameType | None) -> bool:
+    """Whether a recorded equation calls what runs in a frame."""
+    while frame is not None and _is_inside(frame.f_code.co_filename):
+        if frame.f_code.co_filename.startswith(EXECUTING[1]):
+            return True
+        frame = frame.f_back
+    return False
+
+
+def name_of(tensor: Any) -> str:
+    """What the user's code calls a tensor: ``net.0.weight`` for a parameter of a network; empty where it has no name."""
+    frames = []
+    frame = user_frame(sys._getframe(1))
+    while frame is not None:
+        frames.append(frame)
+        frame = user_frame(frame.f_back) if frame.f_back is not None else None
+    for frame in reversed(frames):  # outside, things have the names that the user knows them by
+        for name, value in [*frame.f_locals.items()]:
+            if value is tensor:
+                return name
+            if isinstance(value, torch.nn.Module):
+                for inner, part in (*value.named_parameters(), *value.named_buffers()):
+                    if part is tensor:
+                        return f"{name}.{inner}"
+    return ""
 
 
 def place_of(frame: FrameType | None) -> Place:

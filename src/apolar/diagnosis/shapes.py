@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from apolar.diagnosis.operations import DIFFERENCES, DIVIDING, SUBTRACTING
+from apolar.diagnosis.operations import DIFFERENCES, DIVIDING, JOINING, SLICING, SUBTRACTING
 from apolar.diagnosis.traces import NONE, Call, Mark, Marks, Memory
 from apolar.engine.torch_private import base
 
@@ -54,6 +55,31 @@ def reduced(call: Call, spread: Mark | None) -> Marks:
     if call.outputs[0].ndim:
         return NONE
     return frozenset(mark for mark in (spread, *(t.spread for t in call.traces)) if mark is not None)
+
+
+def emptied(memory: Memory, call: Call) -> Mark | None:
+    """The mark of a slice without entries of a tensor that has some: of this call, or of one before while nothing is there."""
+    if any(y.numel() for y in call.outputs):
+        return None
+    before = next((t.empty for t in call.traces if t.empty is not None), None)
+    if before is not None or call.name not in SLICING or not call.required or not call.inputs[0].numel():
+        return before
+    if len(call.inputs) > 1 or any(isinstance(i, (list, np.ndarray)) for i in _indices(call)):
+        return None  # a mask or a list of indices, which may well choose nothing
+    about: dict[str, Any] = {"shape": tuple(call.inputs[0].shape), "result": tuple(call.outputs[0].shape)}
+    return memory.marked("empty-slice", call.place, call.name, **about)
+
+
+def _indices(call: Call) -> tuple[Any, ...]:
+    index = call.args[1] if len(call.args) > 1 else ()
+    return index if isinstance(index, tuple) else (index,)
+
+
+def swallowed(call: Call) -> Marks:
+    """The mark of an empty slice that is summed or averaged; beside others in a longer tensor it does no harm."""
+    if call.name in JOINING or not any(y.numel() for y in call.outputs):
+        return NONE
+    return frozenset(t.empty for t in call.traces if t.empty is not None)
 
 
 def cancelled(memory: Memory, call: Call) -> Mark | None:

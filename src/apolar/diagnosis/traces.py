@@ -67,6 +67,7 @@ class Derivative:
         curved: whether there are others than linear and piecewise linear ones.
         whole: whether it still is the gradient itself, or the sum of it.
         once: the name of an autograd.Function on the way that can be differentiated only once.
+        opaque: an autograd.Function on the way whose backward pass left no graph, by the line of that.
         gradient: the gradient.
     """
 
@@ -77,6 +78,7 @@ class Derivative:
     curved: bool
     whole: bool = True
     once: str | None = None
+    opaque: graph.Origin | None = None
     gradient: weakref.ref[Tensor] | None = None
 
     def of(self, tensor: Tensor) -> bool:
@@ -101,6 +103,7 @@ class Trace:
         lost: the mark of a difference that has lost its digits.
         spread: the mark of a broadcast to all pairs, as long as the pairs are there.
         alias: the leaf whose memory it shares, for .data.
+        empty: the mark of the slice that took no entry, as long as there is none.
     """
 
     name: str = ""
@@ -117,6 +120,7 @@ class Trace:
     lost: Mark | None = None
     spread: Mark | None = None
     alias: weakref.ref[Tensor] | None = None
+    empty: Mark | None = None
 
 
 BLANK = Trace()
@@ -192,6 +196,11 @@ class Memory:
         self.diagnosis = diagnosis
         self.guard = Guard(diagnosis)
         self.traces: WeakIdKeyDictionary = WeakIdKeyDictionary()
+        self.lifted: WeakIdKeyDictionary = WeakIdKeyDictionary()
+        self.leaving: Marks = NONE
+        self.checkpoints: list[Place] = []
+        self.coupled: Place | None = None
+        self.spoiled: WeakIdKeyDictionary = WeakIdKeyDictionary()
         self.marks: dict[tuple[str, Place], Mark] = {}
         self.numbers: dict[Place, Marks] = {}
         self.values: dict[float, Marks] = {}
@@ -253,4 +262,5 @@ class Memory:
 
     def report_mark(self, made: Mark) -> None:
         """The finding that a mark explains."""
-        self.report(made.code, made.place, name=made.name, **made.values)
+        code = "checkpoint-reentrant" if made.code == "no-grad" and made.place in self.checkpoints else made.code
+        self.report(code, made.place, name=made.name, **made.values)

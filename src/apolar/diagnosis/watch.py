@@ -24,6 +24,7 @@ from torch.overrides import TorchFunctionMode
 from apolar.diagnosis import accumulation, graph, messages, missing, nonfinite, orders
 from apolar.diagnosis.finding import Diagnosis
 from apolar.diagnosis.hooks import hooked
+from apolar.diagnosis.lifted import Passes, any_jet
 from apolar.diagnosis.marking import trace_of
 from apolar.diagnosis.numberflow import anchor_is_constructor, anchor_is_implicit, flowing
 from apolar.diagnosis.operations import (
@@ -32,9 +33,18 @@ from apolar.diagnosis.operations import (
     MEMORY,
     NUMBERS,
 )
-from apolar.diagnosis.places import Place, here, place_of, place_of_error, user_frame
+from apolar.diagnosis.places import (
+    Place,
+    here,
+    is_of_apolar,
+    is_of_equation,
+    place_of,
+    place_of_error,
+    user_frame,
+)
 from apolar.diagnosis.request import SIGNATURES, Request, is_direct, request
 from apolar.diagnosis.traces import NONE, Call, Derivative, LeafState, Memory, Trace, Writing, identity
+from apolar.engine.jet import Jet
 from apolar.engine.torch_private import (
     Transform,
     argument_names,
@@ -53,6 +63,8 @@ Look = Generator[None, Any, None]
 
 PLAIN = {Tensor, nn.Parameter, nn.Buffer}
 """Other classes of tensors answer for themselves and are not looked at."""
+
+LIFTED = PLAIN | {Jet}
 
 VIEWS = {"T", "mT", "H", "mH", "real", "imag", "data"}
 """Attributes that are tensors."""
@@ -90,7 +102,7 @@ def watching(memory: Memory) -> Iterator[None]:
     with warnings.catch_warnings(), hooked(memory):
         warnings.filterwarnings("ignore", module=re.escape(__name__))  # of PyTorch, which takes us for the user's code
         try:
-            with Watch(memory):
+            with Watch(memory) as looking, looking.passes.observing():
                 yield
         except Exception as error:
             with memory.guard:
@@ -108,6 +120,7 @@ class Watch(TorchFunctionMode):
     def __init__(self, memory: Memory) -> None:
         super().__init__()
         self.memory = memory
+        self.passes = Passes(memory)
         self.walks = 0
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -137,6 +150,11 @@ class Watch(TorchFunctionMode):
     def _look(self, func: Any, types: Any, args: Any, kwargs: Any, caller: FrameType) -> Look:
         """The look that a call deserves."""
         name = getattr(func, "__name__", "")
+        if set(types) <= LIFTED and not in_transform() and any_jet((args, kwargs)):
+            if name != "__get__":
+                return self.passes.look(func, name, args, kwargs)
+            attribute = func.__self__.__name__
+            return self.passes.look(func, attribute, args, kwargs) if attribute in VIEWS else _blind()
         if name in {"__get__", "__set__"}:
             return self._attribute(func.__self__.__name__, name, args, caller)
         if not set(types) <= PLAIN:
@@ -147,6 +165,10 @@ class Watch(TorchFunctionMode):
             return self._update(name, args)
         if func in SIGNATURES:
             return self._walk(func, args, kwargs, caller)
+        if is_of_apolar(caller):
+            return _blind()
+        if name in {"add", "add_"} and is_of_equation(caller):
+            name = "sub"  # the two sides of an equation
         if name in NUMBERS:
             return self._number(name, args)
         if name == "requires_grad_":
@@ -327,6 +349,8 @@ class Watch(TorchFunctionMode):
                 missing.failed(asked)
         elif code == "input-unused":
             missing.failed(asked)
+        elif code == "checkpoint-reentrant" and self.memory.checkpoints:
+            self.memory.report(code, self.memory.checkpoints[-1])
         else:
             messages.report(self.memory, error, asked.place, shape=tuple(asked.outputs[0].shape))
 
@@ -336,14 +360,20 @@ class Watch(TorchFunctionMode):
             missing.unused(asked, gradients)
         missing.incomplete(asked)
         missing.zero(asked, gradients)
+        missing.all_zero(asked, gradients, births.stops)
         orders.look(asked, gradients)
+        lost = None
         if not all(nonfinite.finite(g) for g in gradients if g is not None):
-            nonfinite.explain(asked, births)
+            lost = nonfinite.explain(asked, births)
         if asked.accumulates:
             accumulation.after_backward(asked)
             memory.walked = not asked.create_graph
+            for leaf, gradient in zip(asked.asked, gradients):
+                if lost is not None and gradient is not None:
+                    memory.spoiled[leaf] = lost
+                    memory.traces[gradient] = Trace("grad", asked.place, gradient.requires_grad, nonfinite=lost)
             return
-        derivative = orders.derivative_of(asked)
+        derivative = orders.derivative_of(asked, births.opaque)
         for x, gradient in zip(asked.asked, gradients):
             if gradient is not None:
                 marks = NONE
@@ -351,7 +381,7 @@ class Watch(TorchFunctionMode):
                     marks = frozenset({memory.marked("create-graph-missing", asked.place, "grad", [x])})
                 about = replace(derivative, gradient=weakref.ref(gradient))
                 memory.traces[gradient] = Trace(
-                    "grad", asked.place, gradient.requires_grad, marks, NONE, about, memory.era
+                    "grad", asked.place, gradient.requires_grad, marks, NONE, about, memory.era, nonfinite=lost
                 )
 
 

@@ -8,13 +8,15 @@ each call, here and nowhere else. What an operation needs of its operands, the k
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import torch
+from torch import Tensor
 
+from apolar.algebras.operators import Operator
 from apolar.engine.jet import Jet
 from apolar.engine.torch_private import (
     Transform,
@@ -62,6 +64,21 @@ def begin(checked: Callable[..., Any] | None = None, detached: Detached = "error
 stopped: ContextVar[bool] = ContextVar("stopped", default=False)
 """True while ``ap.constant`` takes a value out of all passes and gradients."""
 
+
+class Observer(Protocol):
+    """Somebody who looks on from outside, as ``ap.watch`` does: passes tell when they begin and end."""
+
+    def begins(self, inputs: Sequence[Tensor]) -> None:
+        """A pass begins at these jets."""
+
+    def ends(
+        self, points: Sequence[Tensor], output: Tensor, operators: Sequence[Operator], results: Sequence[Tensor]
+    ) -> None:
+        """The operators of an output, a jet or a constant, have been read."""
+
+
+observer: ContextVar[Observer | None] = ContextVar("observer", default=None)
+"""Who is told of passes."""
 
 capturing: ContextVar[bool] = ContextVar("capturing", default=False)
 """True while ``ap.compile`` records: chains of operations are recorded as one operator each."""

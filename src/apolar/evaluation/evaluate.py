@@ -13,7 +13,7 @@ from torch import Tensor
 import apolar.rules  # noqa: F401  (fills the table of rules)
 from apolar.algebras.algebra import Algebra, algebra
 from apolar.algebras.operators import Operator, coordinates
-from apolar.engine.context import Context, Detached, values_readable
+from apolar.engine.context import Context, Detached, observer, values_readable
 from apolar.engine.jet import Jet, refusal
 from apolar.engine.torch_private import (
     StopRecomputation,
@@ -203,12 +203,22 @@ def push(
     context = context or new_context(points, detached=detached)
     inputs = [lift(over, x, moves, context) for x, moves in zip(points, seeds, strict=True)]
 
+    watching = observer.get()
+    if watching is not None:
+        watching.begins(inputs)
+
+    def read_out(y: Tensor) -> list[Tensor]:
+        results = read(over, y, operators, context)  # what has waited is computed here, and may fail
+        if watching is not None:
+            watching.ends(points, y, operators, results)
+        return results
+
     def operated(*x: Tensor) -> list[Any]:
         returned = f(*x)
         if isinstance(returned, Tensor):
-            return read(over, returned, operators, context)
+            return read_out(returned)
         leaves, structure = tree_flatten(_returned(returned))
-        results = [read(over, y, operators, context) for y in leaves]  # what has waited is computed here, and may fail
+        results = [read_out(y) for y in leaves]
         return [tree_unflatten(column, structure) for column in zip(*results, strict=True)]
 
     def lifted() -> list[Any]:

@@ -1,0 +1,8 @@
+import torch
+from torch import nn
+from torch.utils.checkpoint import checkpoint
+
+block = nn.Sequential(nn.Linear(2, 8), nn.Tanh(), nn.Linear(8, 1))
+x = torch.rand(5, 2, requires_grad=True)
+checkpoint(block, x, use_reentrant=True).sum().backward(create_graph=True)  # <- here
+x.grad.sum().backward()
