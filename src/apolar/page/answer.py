@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
@@ -93,7 +93,7 @@ def _answer(question: Question) -> Answer:
     value = f(x)
     if not value.isfinite():
         raise _without_value(problem, question)
-    gradient, hessian = ap.grad(f)(x), ap.hessian(f)(x)
+    gradient, hessian = ap.grad(f)(x), _hessian(f, x)
     singular, kind = _singular(problem), _kind(value, gradient, hessian)
     notices = []
     if singular:
@@ -135,6 +135,14 @@ def _singular(problem: Problem) -> str:
     except SingularPoint as error:
         return str(error).partition(", called at")[0]
     return ""
+
+
+def _hessian(f: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """NaN where there is none."""
+    try:
+        return ap.hessian(f)(x)
+    except SingularPoint:
+        return x.new_full((len(x), len(x)), math.nan)
 
 
 def _kind(value: Tensor, gradient: Tensor, hessian: Tensor) -> str:
