@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cmath import isfinite
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from numbers import Real
 from typing import Any, TypeAlias
 
@@ -18,6 +19,7 @@ from apolar.engine.jet import Jet, refusal
 from apolar.engine.torch_private import (
     StopRecomputation,
     outside_of_compilers,
+    saved_as_they_are,
     tree_flatten,
     tree_leaves,
     tree_unflatten,
@@ -161,11 +163,17 @@ def _tested(
     def found(factor: float = 1.0) -> list[Any]:
         return push(f, points, trial.directions(seeds, factor), together, new_context(points, check_finite))
 
+    def again() -> list[Any]:
+        with (
+            nullcontext() if saved_as_they_are() else torch.no_grad()
+        ):  # where the pass is repeated, it must save the same
+            return found(SHORTER)[count:]
+
     try:
         with trial:
             results = found()
             check(results[0], points, batch)
-            trial.judge(results[count:], lambda: found(SHORTER)[count:])
+            trial.judge(results[count:], again)
     except SingularPoint:  # perhaps along the directions of the trial only
         return _tested(f, points, seeds, operators, batch, check_finite, check, None)
     return results[:count]
