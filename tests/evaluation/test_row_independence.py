@@ -222,11 +222,23 @@ def test_what_is_0_in_a_direction_is_not_asked_for() -> None:
 # ------------------------------------------------------------------------------------------------------ side effects
 
 
-def test_a_refused_call_leaves_modules_and_random_numbers_as_they_were() -> None:
+REFUSING: dict[str, Callable[[nn.Module], Any]] = {
+    "evaluate": lambda net: ap.evaluate(lambda p: net(p), X, dx),
+    "with a limit": lambda net: ap.evaluate(net, X, dx, max_memory=100_000),
+    "in chunks": lambda net: ap.evaluate(net, X, dx, chunk_size=3),
+    "a transform": lambda net: ap.laplacian(net)(X),
+    "a residual": lambda net: ap.residual("x y")(lambda u: u.x)(net, X),
+    "a captured operator": lambda net: ap.compile(dx)(net, X),
+    "a check": lambda net: ap.check(net, X, dx),
+}
+
+
+@pytest.mark.parametrize("name", REFUSING)
+def test_a_refused_call_leaves_modules_and_random_numbers_as_they_were(name: str) -> None:
     net = nn.Sequential(nn.Linear(2, 8), nn.BatchNorm1d(8), nn.Dropout(0.5), nn.Linear(8, 1)).double()
     before, random = {k: v.clone() for k, v in net.state_dict().items()}, torch.get_rng_state()
     with pytest.raises(ap.RowCouplingError):
-        ap.evaluate(lambda p: net(p), X, dx)
+        REFUSING[name](net)
     assert all(torch.equal(v, before[k]) for k, v in net.state_dict().items())
     assert torch.equal(torch.get_rng_state(), random)
 

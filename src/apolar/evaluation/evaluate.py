@@ -40,6 +40,7 @@ from apolar.evaluation.row_independence import (
     Trial,
     check_shape,
     random_direction,
+    state_kept,
     trial_of,
     visible,
     with_trial,
@@ -113,7 +114,8 @@ def evaluate(
         raise ShapeError(f"chunk_size and max_memory need points (N, ..., d), got {tuple(tensors[0].shape)}")
     if max_memory is not None:
         over, larger = algebra(*wanted), algebra(*with_trial(wanted))  # the latter in calls that test rows
-        fitting = rows_within(lambda *x: call(f, x, x), tensors, over, max_memory)
+        with state_kept(f, tensors):
+            fitting = rows_within(lambda *x: call(f, x, x), tensors, over, max_memory)
         fitting = max(1, fitting * over.size // larger.size)
         chunk_size = min(fitting, chunk_size or fitting)
     if chunk_size is None or (max_memory is not None and chunk_size >= batch[0]):

@@ -119,6 +119,16 @@ def guard_of(f: Callable[..., Any]) -> Guard:
 
 
 @contextmanager
+def state_kept(f: Callable[..., Any], points: Sequence[Tensor]) -> Iterator[None]:
+    """Calls of ``f`` leave modules and random numbers as they were."""
+    state = State(guard_of(f).modules(), points)
+    try:
+        yield
+    finally:
+        state.restore()
+
+
+@contextmanager
 def every_call_tested() -> Iterator[None]:
     """Calls are tested here, whatever is remembered."""
     token = _always.set(True)
