@@ -252,6 +252,7 @@ BUILT_IN: dict[type[ApolarError], type[Exception]] = {
     errors.MissingExtra: ImportError,
     errors.RowCouplingError: RuntimeError,
     errors.RuleError: ValueError,
+    errors.ModifiedError: RuntimeError,
     errors.UnsupportedOperator: NotImplementedError,
     errors.SingularPoint: ArithmeticError,
     errors.TorchVersionError: ImportError,

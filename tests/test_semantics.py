@@ -393,6 +393,7 @@ def test_views_belong_to_what_they_are_views_of(name: str) -> None:
             x[..., 0] = 7.0
 
 
+CONSTANT = torch.zeros(3, 2, dtype=torch.float64)
 NOT_IN_PLACE: dict[str, tuple[Callable[[Tensor], Any], type[ApolarError], str]] = {
     "out": (lambda p: torch.exp(p, out=torch.empty_like(p)), UnsupportedOperator, r"exp at order 1.*argument `out`"),
     "out of several": (lambda p: torch.sort(p, out=(p, p)), UnsupportedOperator, r"sort at order 1.*argument `out`"),
@@ -401,8 +402,9 @@ NOT_IN_PLACE: dict[str, tuple[Callable[[Tensor], Any], type[ApolarError], str]] 
     "other data": (lambda p: setattr(p, "data", X), UnsupportedOperator, "data"),
     "other memory": (lambda p: p.set_(X), UnsupportedOperator, "set_"),
     "the bits": (lambda p: p.view(torch.int32), UnsupportedOperator, "reinterprets memory"),
-    "into a constant": (lambda p: torch.zeros(3, 2).add_(p), UnsupportedOperator, r"torch\.stack, torch\.cat or"),
-    "into an item of a constant": (lambda p: torch.zeros(3, 2).__setitem__(0, p[0]), UnsupportedOperator, "zeros_like"),
+    "into a constant": (lambda p: CONSTANT.add_(p), UnsupportedOperator, r"made outside.*torch\.stack, torch\.cat or"),
+    "into an item of a constant": (lambda p: CONSTANT.__setitem__(0, p[0]), UnsupportedOperator, "new_zeros"),
+    "into integers": (lambda p: torch.zeros(3, 2, dtype=torch.long).add_(p), UnsupportedOperator, "whole numbers"),
     "at an index that moves": (lambda p: X[p], UnsupportedOperator, "cannot be an index"),
     "without gradients": (lambda p: p.detach() * p, DetachedError, "detach takes a value"),
 }

@@ -28,6 +28,7 @@ _NAMES = {
     "apolar.kernels.settings": "settings",
     "apolar.residuals.residual": "Residual residual",
     "apolar.rules": "register",
+    "apolar.rules.constants": "constant",
     "apolar.transforms": (
         "MixedPartials TraceEstimate VelocityGradient bilaplacian curl derivative derivative_tensor diff directional "
         "divergence grad hessian hessian_diagonal hessian_trace hvp jacobian jvp laplacian mixed_partials taylor "
@@ -75,6 +76,7 @@ if TYPE_CHECKING:  # the same names, for type checkers, editors and the document
     from apolar.kernels.settings import settings as settings
     from apolar.residuals.residual import Residual as Residual, residual as residual
     from apolar.rules import register as register
+    from apolar.rules.constants import constant as constant
     from apolar.transforms import (
         MixedPartials as MixedPartials,
         TraceEstimate as TraceEstimate,

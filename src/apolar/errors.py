@@ -46,7 +46,13 @@ class RowCouplingError(ApolarError, RuntimeError):
 
 
 class UnsupportedOperator(ApolarError, NotImplementedError):
-    """The function calls something for which apolar has no rule: never a wrong number instead."""
+    """The function calls something for which apolar has no rule: never a wrong number instead.
+
+    Attributes:
+        into_plain: that derivatives were to be written into a plain tensor.
+    """
+
+    into_plain = False
 
 
 class RuleError(ApolarError, ValueError):
@@ -54,7 +60,7 @@ class RuleError(ApolarError, ValueError):
 
 
 class SingularPoint(ApolarError, ArithmeticError):
-    """The function has no finite derivative at a point, and ``check_finite`` was asked for."""
+    """The function has no derivative of the order that was asked for at a point; with ``check_finite``, not a finite one."""
 
 
 class ExpressionError(ApolarError, ValueError):

@@ -25,6 +25,7 @@ from apolar.evaluation.row_independence import every_call_tested
 from apolar.kernels.settings import settings
 from apolar.kernels.sources import postponable
 from apolar.residuals.residual import Residual
+from apolar.rules.kinks import finite, meetings
 
 
 def compile(*targets: Operator | float | Residual | Callable[..., Any]) -> Compiled:
@@ -37,7 +38,8 @@ def compile(*targets: Operator | float | Residual | Callable[..., Any]) -> Compi
     Everything that the function's code and the objects it holds can read is compared before each replay; what cannot be
     followed is refused. Where something has changed (a number, an attribute, a hook, a parameter, the mode of a module), the
     function is captured anew. Python runs at captures only, and at every 256th call, which tests whether rows are mixed: so it
-    prints, counts and draws numbers of its own only then. A second derivative by parameters takes the path without capture.
+    prints, counts and draws numbers of its own only then. A second derivative by parameters takes the path without capture,
+    and so do points where a function may have no derivative: there the pass is right or raises, as without ``ap.compile``.
 
     Args:
         targets: operators, as ``evaluate`` takes them behind the points; or one residual; or one function that uses apolar.
@@ -126,12 +128,15 @@ class Step:
         self.function, self.structure = function, structure
         self.places = [k for k, x in enumerate(leaves) if isinstance(x, Tensor)]
         inputs = [leaves[k].detach().requires_grad_(leaves[k].requires_grad) for k in self.places]
-        results, self.returned = tree_flatten(self.again(leaves, inputs))
+        with meetings() as met:
+            results, self.returned = tree_flatten(self.again(leaves, inputs))
+        self.may_be_singular = met.possible
         if not results or not all(isinstance(y, Tensor) for y in results):
             raise FunctionError("what is compiled must return a tensor, or a tuple, list or dictionary of tensors")
         self.guard = _followed(read)
         self.sources = [x for x in _sources(results) if not any(x is y for y in inputs)]
-        self.capture = capture(lambda *x: tree_flatten(self.again(leaves, x))[0], inputs, self.sources, results)
+        flags = [torch.zeros(())] if self.may_be_singular else []
+        self.capture = capture(lambda *x: self._flagged(leaves, x), inputs, self.sources, [*results, *flags])
         if not self.guard.holds(*read):
             raise CaptureError(
                 f"the function itself changes what it reads: {_listed(self.guard.differences(*read))}. A replay would not: "
@@ -152,8 +157,17 @@ class Step:
             with every_call_tested():
                 return self.again(leaves, [leaves[k] for k in self.places])
         tensors = [*(leaves[k] for k in self.places), *self.sources]
-        results = Replay.apply(self, leaves, *tensors) if self.graphed is None else self.graphed(*tensors)
-        return tree_unflatten(list(results), self.returned)
+        results = list(Replay.apply(self, leaves, *tensors) if self.graphed is None else self.graphed(*tensors))
+        if self.may_be_singular and (results.pop() or not all(map(finite, results))):
+            return self.again(leaves, tensors)
+        return tree_unflatten(results, self.returned)
+
+    def _flagged(self, leaves: Sequence[Any], tensors: Sequence[Tensor]) -> list[Tensor]:
+        """The results and, behind them, whether a point may have been met that has no derivative: 1 or 0."""
+        with meetings() as met:
+            results: list[Tensor] = tree_flatten(self.again(leaves, tensors))[0]
+        flag = torch.stack(met.flags).any().float() if met.flags else torch.zeros(())
+        return [*results, flag] if self.may_be_singular else results
 
     def again(self, leaves: Sequence[Any], tensors: Sequence[Tensor]) -> Any:
         """The same without capture, with the tensors in their places among the arguments."""
@@ -194,7 +208,7 @@ class Replay(torch.autograd.Function):
         if torch.is_grad_enabled():
             ctx.step.refuse_changed(ctx.leaves, ctx.versions)
             results, _ = tree_flatten(ctx.step.again(ctx.leaves, tensors))
-            return None, None, *cotangents(tensors, results, given, create_graph=True)
+            return None, None, *cotangents(tensors, results, given[: len(results)], create_graph=True)
         return None, None, *ctx.step.capture.backward(*read, *(w.contiguous() for w in given))
 
 

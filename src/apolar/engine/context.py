@@ -11,7 +11,7 @@ import itertools
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
@@ -25,6 +25,10 @@ from apolar.engine.torch_private import (
     transform_depth,
     transforms,
 )
+from apolar.errors import SettingError
+
+Detached = Literal["error", "constant"]
+"""What a value that leaves the computation is."""
 
 _numbers = itertools.count(1)
 
@@ -38,17 +42,25 @@ class Context:
         depth: how many transforms of torch.func are around the pass; those above are inside.
         recorded: whether gradients were on when the pass began.
         checked: calls the rules and looks at what they take and give; None where they are simply called.
+        detached: whether a value that leaves the pass is an ``"error"`` or a ``"constant"``.
     """
 
     number: int
     depth: int
     recorded: bool
     checked: Callable[..., Any] | None = None
+    detached: Detached = "error"
 
 
-def begin(checked: Callable[..., Any] | None = None) -> Context:
+def begin(checked: Callable[..., Any] | None = None, detached: Detached = "error") -> Context:
     """The context of a new pass."""
-    return Context(next(_numbers), transform_depth(), torch.is_grad_enabled(), checked)
+    if detached not in ("error", "constant"):
+        raise SettingError(f'detached is "error" or "constant", got {detached!r}')
+    return Context(next(_numbers), transform_depth(), torch.is_grad_enabled(), checked, detached)
+
+
+stopped: ContextVar[bool] = ContextVar("stopped", default=False)
+"""True while ``ap.constant`` takes a value out of all passes and gradients."""
 
 
 capturing: ContextVar[bool] = ContextVar("capturing", default=False)

@@ -11,7 +11,7 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -19,11 +19,13 @@ from torch import Tensor
 from apolar.algebras.algebra import Algebra
 from apolar.engine.torch_private import (
     called_by_dispatcher,
+    in_block_without_gradients,
     in_transform,
     not_traced,
     throw_on_data_ptr,
     transform_level,
     tree_leaves,
+    tree_map,
     with_overrides,
     without_overrides,
     wrapper,
@@ -66,6 +68,18 @@ class Source(Protocol):
         """Only these."""
 
 
+class Root(NamedTuple):
+    """What a norm or another root remembers, as it has no derivatives where it is 0.
+
+    Attributes:
+        square: makes its square, with all derivatives; None where something was written to since.
+        positive: whether it is the root that is not negative.
+    """
+
+    square: Callable[[], Jet | None]
+    positive: bool = True
+
+
 class Jet(torch.Tensor):
     """A tensor that carries its components over an algebra, stacked on a new first axis.
 
@@ -77,7 +91,8 @@ class Jet(torch.Tensor):
             be jets of a pass around it.
         frozen: that memory is shared in a way that in-place operations could not respect.
         base: the jet of which it is a view, as in torch; None for one that is no view.
-        perhaps_views: the jets, this one too, that share memory in one layout of it and not in another.
+        perhaps_views: the jets, this one too, that share memory in one layout of it and not in another, and what has left.
+        root: what it is the root of; see ``rules/kinks.py``.
     """
 
     source: Source | None
@@ -86,7 +101,8 @@ class Jet(torch.Tensor):
     context: Context
     frozen: bool = False
     base: Jet | None = None
-    perhaps_views: list[weakref.ref[Jet]] | None = None
+    perhaps_views: list[weakref.ref[Any]] | None = None
+    root: Root | None = None
 
     @staticmethod
     def __new__(cls, components: Tensor | Source, algebra: Algebra, context: Context) -> Jet:
@@ -110,7 +126,7 @@ class Jet(torch.Tensor):
 
     @components.setter
     def components(self, components: Tensor) -> None:
-        self._stacked, self.source = components, None
+        self._stacked, self.source, self.root = components, None, None
 
     # Asked for by nearly every rule, these are answered without a call of torch.
 
@@ -168,11 +184,15 @@ class Jet(torch.Tensor):
         rule = RULES.get(func) or RULES[missing]
         context = jet.context
         result = (rule if context.checked is None else context.checked)(jet, func, *args, **kwargs)
-        if context.recorded and not torch.is_grad_enabled() and any(True for _ in jets(result)):
+        if context.recorded and not torch.is_grad_enabled() and any(in_transform() or moves(x) for x in jets(result)):
+            if context.detached == "constant" and in_block_without_gradients():
+                written = bool(args) and result is args[0]
+                return result if written else tree_map(lambda x: value(x, jet), result)
             raise refuse(
                 f"the function switches gradients off, and with them derivatives would be lost{user_line()}. Leave out "
-                "torch.no_grad(). An autograd.Function, a backward hook of a module and checkpoint(use_reentrant=True) have "
-                "their forward pass run so: say it in torch functions, remove the hook, or use use_reentrant=False."
+                'torch.no_grad(); if constants are meant, write ap.constant(x), or pass detached="constant" to apolar. An '
+                "autograd.Function, a backward hook of a module and checkpoint(use_reentrant=True) have their forward pass run "
+                "so: say it in torch functions, register its rule (ap.register), remove the hook, or use use_reentrant=False."
             )
         return result
 
@@ -262,6 +282,11 @@ def plain(x: Any) -> Any:
 def anywhere(condition: Tensor) -> bool:
     """Whether a condition on values holds somewhere, torch.func's batches included."""
     return bool(torch.func.debug_unwrap(condition, recurse=True).any())
+
+
+def moves(x: Jet) -> bool:
+    """Whether a derivative is not 0, somewhere."""
+    return anywhere(x.components[1:] != 0)
 
 
 def component_list(x: Any, jet: Jet) -> list[Any]:

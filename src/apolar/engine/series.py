@@ -70,11 +70,16 @@ class Elementwise:
 
 @dataclass(frozen=True, eq=False)
 class Expansion:
-    """The Taylor coefficients of a function with its parameters. Made by :func:`expansion`."""
+    """The Taylor coefficients of a function with its parameters. Made by :func:`expansion`.
+
+    Attributes:
+        kinks: where it has no derivatives of order two and higher.
+    """
 
     entry: Elementwise
     parameters: tuple[Any, ...] = ()
     options: tuple[tuple[str, Any], ...] = ()
+    kinks: tuple[float, ...] = ()
 
     def __call__(self, x: Any, order: int) -> list[Value]:
         return self.entry.taylor(x, order, *self.parameters, **dict(self.options))
@@ -86,10 +91,13 @@ class Expansion:
 
 @lru_cache(maxsize=4096)
 def expansion(
-    entry: Elementwise, parameters: tuple[Any, ...] = (), options: tuple[tuple[str, Any], ...] = ()
+    entry: Elementwise,
+    parameters: tuple[Any, ...] = (),
+    options: tuple[tuple[str, Any], ...] = (),
+    kinks: tuple[float, ...] = (),
 ) -> Expansion:
     """The same one for the same function and parameters."""
-    return Expansion(entry, parameters, options)
+    return Expansion(entry, parameters, options, kinks)
 
 
 FUNCTIONS: dict[Any, Callable[..., Series]] = {}

@@ -119,6 +119,17 @@ is_tracing: Callable[[], bool] = first("_C._is_tracing", otherwise=torch.jit.is_
 """Whether ``torch.jit.trace`` records operators."""
 
 
+_forward_gradients: Callable[[], bool] = first("_C._is_fwd_grad_enabled", otherwise=lambda: False)
+
+
+def in_block_without_gradients() -> bool:
+    """Whether gradients are off by ``no_grad`` or ``inference_mode``, not by an ``autograd.Function`` that is at work.
+
+    A function switches forward mode off as well. Where this cannot be told, a function is assumed.
+    """
+    return not torch.is_grad_enabled() and (_forward_gradients() or torch.is_inference_mode_enabled())
+
+
 # ------------------------------------------------------------------------------------------------------------------ overrides
 
 without_overrides: Any = first("_C.DisableTorchFunctionSubclass")

@@ -14,7 +14,7 @@ from torch import Tensor
 import apolar.rules  # noqa: F401  (fills the table of rules)
 from apolar.algebras.algebra import Algebra, algebra
 from apolar.algebras.operators import Operator, coordinates
-from apolar.engine.context import Context, values_readable
+from apolar.engine.context import Context, Detached, values_readable
 from apolar.engine.jet import Jet, refusal
 from apolar.engine.torch_private import (
     StopRecomputation,
@@ -35,6 +35,7 @@ from apolar.errors import (
     SingularPoint,
 )
 from apolar.evaluation.chunking import Rerun, in_chunks, rows_within
+from apolar.evaluation.made_inside import with_writes
 from apolar.evaluation.row_independence import (
     SHORTER,
     Trial,
@@ -47,6 +48,7 @@ from apolar.evaluation.row_independence import (
 )
 from apolar.evaluation.seeds import Directions, Units, along, axes, lift, new_context
 from apolar.kernels.sources import full_precision
+from apolar.rules.kinks import meetings
 
 Check: TypeAlias = Callable[[Any, Sequence[Tensor], tuple[int, ...]], None]
 
@@ -59,6 +61,7 @@ def evaluate(
     chunk_size: int | None = None,
     max_memory: int | None = None,
     check_finite: bool = False,
+    detached: Detached = "error",
 ) -> Any:
     """Differential operators of ``f`` at many points, exactly, in one forward pass.
 
@@ -74,6 +77,8 @@ def evaluate(
             chunks, which reverse mode runs again instead of keeping what it needs.
         check_finite: whether to look at every function that ``f`` calls: is it at a point where it has no derivative, or not a
             finite one?
+        detached: what a value is that leaves the computation (``.detach()``, ``.item()``, ``torch.no_grad()``): ``"error"``, or
+            ``"constant"``, for code that means it so and cannot be changed. See also :func:`constant`.
 
     Returns:
         For every operator a tensor of the shape that ``f`` returns, as a tuple; for a single operator the tensor itself.
@@ -84,9 +89,11 @@ def evaluate(
         RowCouplingError: ``f`` mixes rows. Tested in the call itself, at the first one and from time to time: a coupling of
             any two rows at these points is seen with probability one, unless it is as weak as rounding (docs/promises.md).
         UnsupportedOperator: ``f`` calls something without a rule.
+        DetachedError: a value leaves the computation, and its derivative would be lost.
         FunctionError: ``f`` fails, or returns something that is not a tensor.
         ModifiedError: in the backward pass, with ``max_memory``: what f reads was changed before it.
-        SingularPoint: with ``check_finite``, a function that ``f`` calls has no finite derivative at a point.
+        SingularPoint: at a point there is no derivative of order two or higher that was asked for; with ``check_finite``, a
+            function that ``f`` calls has no finite derivative there, of any order.
 
     Source: docs/mathematics.md.
 
@@ -119,9 +126,10 @@ def evaluate(
         fitting = max(1, fitting * over.size // larger.size)
         chunk_size = min(fitting, chunk_size or fitting)
     if chunk_size is None or (max_memory is not None and chunk_size >= batch[0]):
-        results = push_rows(f, tensors, seeds, wanted, batch, check_finite)
+        results = push_rows(f, tensors, seeds, wanted, batch, check_finite, detached)
     else:
-        results = _in_chunks(f, tensors, seeds, wanted, chunk_size, batch, check_finite, max_memory is not None)
+        again = max_memory is not None
+        results = _in_chunks(f, tensors, seeds, wanted, chunk_size, batch, check_finite, detached, again)
     return results[0] if len(results) == 1 else tuple(results)
 
 
@@ -133,6 +141,7 @@ def push_rows(
     operators: Sequence[Operator],
     batch: tuple[int, ...],
     check_finite: bool = False,
+    detached: Detached = "error",
     check: Check = check_shape,
 ) -> list[Any]:
     """The same as ``push`` for f that treats rows independently; whether it does is tested in this call, or was before.
@@ -142,7 +151,7 @@ def push_rows(
         check: refuses a result of another shape, given the points and the batch.
     """
     trial = trial_of(f, points, batch, operators)
-    return _tested(f, points, seeds, operators, batch, check_finite, check, trial)
+    return _tested(f, points, seeds, operators, batch, check_finite, detached, check, trial)
 
 
 def _tested(
@@ -152,18 +161,19 @@ def _tested(
     operators: Sequence[Operator],
     batch: tuple[int, ...],
     check_finite: bool,
+    detached: Detached,
     check: Check,
     trial: Trial | None,
 ) -> list[Any]:
     """The results of a call that makes this trial, too."""
     if trial is None:
-        results = push(f, points, seeds, operators, new_context(points, check_finite))
+        results = push(f, points, seeds, operators, new_context(points, check_finite, detached))
         check(results[0], points, batch)
         return results
     together, count = with_trial(operators), len(operators)
 
     def found(factor: float = 1.0) -> list[Any]:
-        return push(f, points, trial.directions(seeds, factor), together, new_context(points, check_finite))
+        return push(f, points, trial.directions(seeds, factor), together, new_context(points, check_finite, detached))
 
     def again() -> list[Any]:
         with (
@@ -177,7 +187,7 @@ def _tested(
             check(results[0], points, batch)
             trial.judge(results[count:], again)
     except SingularPoint:  # perhaps along the directions of the trial only
-        return _tested(f, points, seeds, operators, batch, check_finite, check, None)
+        return _tested(f, points, seeds, operators, batch, check_finite, detached, check, None)
     return results[:count]
 
 
@@ -186,7 +196,7 @@ def check_rows(f: Callable[..., Any], points: Sequence[Tensor], batch: tuple[int
     if visible(points, batch):
         wanted = [coordinates("x")["x"] ** order]
         seeds = [[random_direction(x, len(batch))] for x in points]
-        _tested(f, points, seeds, wanted, batch, False, check_shape, Trial(f, points, batch, wanted))
+        _tested(f, points, seeds, wanted, batch, False, "error", check_shape, Trial(f, points, batch, wanted))
 
 
 @outside_of_compilers
@@ -196,10 +206,11 @@ def push(
     seeds: Sequence[Directions],
     operators: Sequence[Operator],
     context: Context | None = None,
+    detached: Detached = "error",
 ) -> list[Any]:
     """The operators of ``f`` at ``points``, where point k moves along ``seeds[k]``; f may mix all entries."""
     over = algebra(*operators)
-    context = context or new_context(points)
+    context = context or new_context(points, detached=detached)
     inputs = [lift(over, x, moves, context) for x, moves in zip(points, seeds, strict=True)]
 
     def operated(*x: Tensor) -> list[Any]:
@@ -210,7 +221,13 @@ def push(
         results = [read(over, y, operators, context) for y in leaves]  # what has waited is computed here, and may fail
         return [tree_unflatten(column, structure) for column in zip(*results, strict=True)]
 
-    found: list[Any] = call(operated, inputs, points)
+    def lifted() -> list[Any]:
+        with meetings() as met:
+            results: list[Any] = call(operated, inputs, points)
+        met.settle(tree_leaves(results), lambda: push(f, points, seeds, operators, new_context(points, True, detached)))
+        return results
+
+    found: list[Any] = with_writes(f, lifted, inputs)
     return found
 
 
@@ -336,6 +353,7 @@ def _in_chunks(
     size: int,
     batch: tuple[int, ...],
     check_finite: bool,
+    detached: Detached,
     again: bool,
 ) -> list[Any]:
     """Rows of the first axis, some at a time."""
@@ -352,7 +370,7 @@ def _in_chunks(
         def run(*some: Any) -> list[Any]:
             rows = iter(some[count:])
             moving = [moves if isinstance(moves, Units) else [next(rows) for _ in moves] for moves in seeds]
-            return _tested(f, some[:count], moving, operators, few, check_finite, check_shape, trial)
+            return _tested(f, some[:count], moving, operators, few, check_finite, detached, check_shape, trial)
 
         return run
 

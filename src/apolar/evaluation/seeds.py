@@ -12,7 +12,7 @@ from torch import Tensor
 
 from apolar.algebras.algebra import Algebra
 from apolar.algebras.operators import Coordinates
-from apolar.engine.context import Context, begin, unobserved
+from apolar.engine.context import Context, Detached, begin, unobserved
 from apolar.engine.jet import Jet
 from apolar.errors import OperatorError, ShapeError
 from apolar.evaluation.singular_check import checked
@@ -47,10 +47,10 @@ Directions: TypeAlias = "Units | Sequence[Tensor | None]"
 """For each symbol the direction in which a tensor moves; None where it does not."""
 
 
-def new_context(points: Sequence[Tensor], check_finite: bool = False) -> Context:
+def new_context(points: Sequence[Tensor], check_finite: bool = False, detached: Detached = "error") -> Context:
     """The context of a pass at these points; checked inside of a checked one too."""
     around = any(isinstance(x, Jet) and x.context.checked for x in points)
-    return begin(checked if check_finite or around else None)
+    return begin(checked if check_finite or around else None, detached)
 
 
 def lift(over: Algebra, value: Tensor, directions: Directions, context: Context | None = None) -> Jet:

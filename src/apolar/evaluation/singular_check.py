@@ -16,10 +16,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from apolar.engine.jet import RULES, Jet, anywhere, jets, missing, plain, user_line
+from apolar.engine.jet import RULES, Jet, anywhere, jets, missing, plain
 from apolar.engine.torch_private import tree_leaves
-from apolar.errors import SingularPoint
 from apolar.rules.decomposition import torch_function
+from apolar.rules.kinks import name_of, singular_point
 from apolar.rules.record import Kind, record_of
 from apolar.rules.singular_points import spread
 
@@ -103,19 +103,3 @@ def numbers(arguments: Any) -> list[Tensor]:
     """The values of all tensors and numbers among the arguments."""
     leaves = [plain(leaf) for leaf in tree_leaves(arguments)]
     return [torch.as_tensor(leaf) for leaf in leaves if isinstance(leaf, (Tensor, int, float, complex))]
-
-
-def name_of(func: Any) -> str:
-    """pow for Tensor.__pow__."""
-    return str(getattr(func, "__name__", func)).strip("_")
-
-
-def singular_point(what: str, mask: Tensor, arguments: Any, advice: str) -> SingularPoint:
-    """The error: at how many entries, at which first, what moving arguments are there, and the line of user code."""
-    mask = torch.func.debug_unwrap(mask, recurse=True)
-    first = tuple(mask.nonzero()[0].tolist())
-    given = (torch.func.debug_unwrap(plain(x), recurse=True) for x in jets(arguments))
-    there = [f"{x[first].item():.6g}" for x in given if x.shape == mask.shape]
-    count = f" at {int(mask.sum())} of {mask.numel()} entries, the first at index {first}," if mask.ndim else ""
-    value = f" where it is given {', '.join(there)}," if there else ""
-    return SingularPoint(f"{what}{count}{value}".rstrip(",") + f"{user_line()}. {advice}")

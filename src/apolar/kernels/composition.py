@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -41,6 +42,11 @@ class Composition:
     kernels: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     @property
+    def kinks(self) -> tuple[float, ...]:
+        """Where φ has no derivatives of order two and higher."""
+        return self.taylor.kinks if isinstance(self.taylor, Expansion) else ()
+
+    @property
     def results(self) -> tuple[int, ...]:
         """The components that are computed."""
         return tuple(range(self.algebra.size)) if self.wanted is None else self.wanted
@@ -56,7 +62,7 @@ class Composition:
 
     def __call__(self, *operands: Tensor) -> Tensor:
         """The components of φ(g), stacked."""
-        if self.tangents is None and self.wanted is None and not (self.recurrent or self.parts):
+        if self.tangents is None and self.wanted is None and not (self.recurrent or self.parts or self.kinks):
             return eager.compose(self.algebra, self.taylor(operands[0][0], self.algebra.order), operands[0])
         components = list(self._composed(self._placed(operands), self._rows(operands)))
         return _stacked([components[k] for k in self.results], operands[0][0])
@@ -109,8 +115,19 @@ class Composition:
         if self.parts:
             return self._joined(Composition._composed, g, rows)
         if self.recurrent:
-            return self._coefficients(self._series(g, rows))
-        return eager.composed(self.algebra, self.taylor(g[0], self.algebra.order), g)
+            components = self._coefficients(self._series(g, rows))
+        else:
+            components = eager.composed(self.algebra, self.taylor(g[0], self.algebra.order), g)
+        return self._refused(g, components) if self.kinks else components
+
+    def _refused(self, g: Sequence[Any], components: Iterator[Any]) -> Iterator[Any]:
+        """Infinity in place of derivatives of order two and higher where g is at a kink and moves."""
+        motion = sum(torch.abs(c) for c in g[1:] if not eager.absent(c))
+        at = [(g[0] >= kink) & (g[0] <= kink) & (motion > 0) for kink in self.kinks]
+        for p, component in zip(self.algebra.basis, components, strict=True):
+            for kink in at if p.order > 1 else ():
+                component = torch.where(kink, math.inf, component)
+            yield component
 
     def _slope(self, g: Sequence[Any], rows: Tensor | None = None) -> Iterator[Any]:
         """The components of φ′(g)."""

@@ -5,6 +5,8 @@ The rows are cut into as many parts as there are threads. What is summed over th
 
 from __future__ import annotations
 
+import math
+
 from apolar.kernels.program import UNARY, Argument, Operand, Program, Symbol
 
 WORDS = {
@@ -46,7 +48,7 @@ def source(name: str, program: Program, dtype: str) -> str:
 
     def word(x: Argument) -> str:
         if not isinstance(x, Symbol):
-            return f"T({float(x)!r})"
+            return f"T({float(x)!r})" if math.isfinite(x) else "T(INFINITY)"
         return names[x] if x in names else _element(_operand(program, x), int(x.arguments[1]), False)
 
     body = [f"const auto {names[s]} = {WORDS[s.operation].format(*map(word, s.arguments))};" for s in program.steps]

@@ -19,16 +19,18 @@ from torch import Tensor
 from apolar.algebras.algebra import Algebra, algebra
 from apolar.algebras.operators import Coordinates, Operator
 from apolar.algebras.operators import coordinates as system
+from apolar.engine.context import Detached
 from apolar.engine.kinds import PARTS
 from apolar.engine.torch_private import tree_leaves, tree_map
 from apolar.errors import CoordinateError, FunctionError, OperatorError, ShapeError
 from apolar.evaluation.evaluate import evaluate
 from apolar.residuals.nodes import RESERVED, Field, Space, Sum, readings
 from apolar.residuals.values import Points, Values, needed
+from apolar.rules.kinks import meetings
 
 
 def residual(
-    coordinates: str | Coordinates, outputs: str | Sequence[str] | None = None
+    coordinates: str | Coordinates, outputs: str | Sequence[str] | None = None, detached: Detached = "error"
 ) -> Callable[[Callable[..., Any]], Residual]:
     """A differential equation, written as a Python function of unknowns, as a function of a network and points.
 
@@ -41,6 +43,7 @@ def residual(
         coordinates: the names, in the order of the last axis of the points.
         outputs: the names of several unknowns: the columns of the network's last axis, in order. The decorated function
             takes one argument for each, and each has shape ``(..., 1)``.
+        detached: what a value is that leaves the computation, as in :func:`evaluate`.
 
     Returns:
         A decorator. What it makes is called as ``r = equation(f, points, *extra)``, where f maps points ``(..., d)`` to
@@ -68,7 +71,7 @@ def residual(
         if readings(word, space.names):
             raise CoordinateError(f".{word} has a meaning of its own in an equation: choose other names than {space}")
     names = None if outputs is None else system(outputs if isinstance(outputs, str) else tuple(outputs)).names
-    return lambda equation: Residual(equation, space, names)
+    return lambda equation: Residual(equation, space, names, detached)
 
 
 class Residual:
@@ -81,8 +84,14 @@ class Residual:
         outputs: the names of the unknowns; None for a single one, which is the whole output of the network.
     """
 
-    def __init__(self, equation: Callable[..., Any], coordinates: Coordinates, outputs: tuple[str, ...] | None) -> None:
-        self.equation, self.coordinates, self.outputs = equation, coordinates, outputs
+    def __init__(
+        self,
+        equation: Callable[..., Any],
+        coordinates: Coordinates,
+        outputs: tuple[str, ...] | None,
+        detached: Detached = "error",
+    ) -> None:
+        self.equation, self.coordinates, self.outputs, self.detached = equation, coordinates, outputs, detached
         self._signature = inspect.signature(equation)
         self._name = getattr(equation, "__name__", type(equation).__name__)
         first = next(iter(self._signature.parameters), "u")
@@ -107,8 +116,17 @@ class Residual:
         """
         recorded = self._record(*extra, **named)
         operators = self._operators(recorded)
-        values = Values(self._space, dict(zip(operators, self._evaluate(f, points, operators))), points)
-        return tree_map(lambda x: values(x) if isinstance(x, Field) else x, recorded)
+        values = Values(
+            self._space, dict(zip(operators, self._evaluate(f, points, operators))), points, detached=self.detached
+        )
+
+        def found(values: Values) -> Any:
+            return tree_map(lambda x: values(x) if isinstance(x, Field) else x, recorded)
+
+        with meetings() as met:
+            results = found(values)
+        met.settle(tree_leaves(results), lambda: found(values.checked()))
+        return results
 
     @property
     def operators(self) -> tuple[Operator, ...]:
@@ -149,7 +167,7 @@ class Residual:
 
     def _evaluate(self, f: Any, points: Points, operators: tuple[Operator, ...]) -> tuple[Tensor, ...]:
         if any(p.order for p in operators):
-            found = evaluate(f, points, *operators)
+            found = evaluate(f, points, *operators, detached=self.detached)
             results = found if len(operators) > 1 else (found,)
         else:
             y = f(points) if isinstance(points, Tensor) else f(*points)
@@ -182,4 +200,4 @@ class Residual:
         )
 
 
-PARTS[Residual] = ("equation", "coordinates", "outputs")
+PARTS[Residual] = ("equation", "coordinates", "outputs", "detached")

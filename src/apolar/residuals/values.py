@@ -13,12 +13,12 @@ from torch import Tensor
 
 from apolar.algebras.algebra import Algebra
 from apolar.algebras.operators import Operator
-from apolar.engine.context import begin
+from apolar.engine.context import Detached
 from apolar.engine.jet import Jet, plain
 from apolar.engine.torch_private import tree_map
 from apolar.errors import OperatorError, RowCouplingError
 from apolar.evaluation.evaluate import check_rows
-from apolar.evaluation.seeds import lift
+from apolar.evaluation.seeds import lift, new_context
 from apolar.residuals.nodes import Basis, Derivative, Field, Need, Space, product
 
 Points = Tensor | Sequence[Tensor]
@@ -35,16 +35,26 @@ class Values:
     """
 
     def __init__(
-        self, space: Space, results: dict[Operator, Tensor], points: Points, over: Algebra | None = None
+        self,
+        space: Space,
+        results: dict[Operator, Tensor],
+        points: Points,
+        over: Algebra | None = None,
+        detached: Detached = "error",
+        check_finite: bool = False,
     ) -> None:
         self.space, self.results, self.points, self.over = space, results, points, over
-        self.context = begin()
+        self.check_finite, self.context = check_finite, new_context([], check_finite, detached)
         self._like = next(iter(results.values()))
         self._known: dict[int, Any] = {}
 
+    def checked(self) -> Values:
+        """The same, where every function is asked whether it has derivatives."""
+        return Values(self.space, self.results, self.points, self.over, self.context.detached, check_finite=True)
+
     def jets(self, over: Algebra) -> Values:
         """The same, as jets over an algebra."""
-        return Values(self.space, self.results, self.points, over)
+        return Values(self.space, self.results, self.points, over, self.context.detached, self.check_finite)
 
     @property
     def basis(self) -> Basis:
@@ -114,7 +124,7 @@ class Values:
         def again(*tensors: Tensor) -> Tensor:
             results = dict(zip(self.results, tensors))
             moved = tensors[len(results) :]
-            values = Values(self.space, results, moved[0] if single else moved)
+            values = Values(self.space, results, moved[0] if single else moved, None, self.context.detached)
             return values.number(0.0) + values(derivative.field)
 
         try:

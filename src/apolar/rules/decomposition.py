@@ -24,7 +24,7 @@ def without_rule(jet: Jet, func: Any, *args: Any, **kwargs: Any) -> Any:
     if known in RULES:
         return RULES[known](jet, known, *args, **kwargs)
     twin = out_of_place(known)
-    if twin is not None:
+    if twin is not None and not (twin is known and isinstance(known, types.FunctionType)):  # torch.nn.init: by its body
         return in_place(jet, known, twin, *args, **kwargs)
     parts = decomposed(func)
     if parts is None or (isinstance(func, OpOverload) and func in _underway.get()):
@@ -75,7 +75,7 @@ def decomposed(func: Any) -> Callable[..., Any] | None:
 @functools.cache
 def opened(func: Any) -> Callable[..., Any] | None:
     """A Python function of torch, with its own check for overrides switched off: its body says what it computes."""
-    if not asks_first(func):
+    if not asks_first(func) or not OPEN_CHECKS.keys() & func.__globals__.keys():
         return None
     body = types.FunctionType(
         func.__code__, {**func.__globals__, **OPEN_CHECKS}, func.__name__, func.__defaults__, func.__closure__

@@ -14,6 +14,7 @@ from apolar.engine.jet import Jet, belongs, jets, plain, unsupported
 from apolar.engine.torch_private import is_view, no_dispatch, tree_leaves, without_overrides
 from apolar.kernels import sources
 from apolar.rules.components import apply_linear
+from apolar.rules.kinks import written
 
 OPERATORS = {
     "__iadd__": "add", "__isub__": "sub", "__imul__": "mul", "__itruediv__": "div", "__idiv__": "div",
@@ -23,6 +24,11 @@ OPERATORS = {
 
 RESHAPING = ("squeeze_", "unsqueeze_", "transpose_", "swapaxes_", "swapdims_", "t_")
 """In-place functions that write no entry."""
+
+
+def writes(func: Any) -> bool:
+    """Whether a function writes into its first argument."""
+    return getattr(func, "__name__", "") == "__setitem__" or out_of_place(func) is not None
 
 
 def out_of_place(func: Any) -> Any:
@@ -64,28 +70,53 @@ def frozen(jet: Jet, func: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
     if not values_decide() or any(y is at or is_view(y) for y in tree_leaves(func(at, *args, **kwargs))):
         for shared in (*jets(x), *jets(result)):
             shared.frozen = True
+            if shared.base is not None:
+                shared.base.frozen = True
     return result
 
 
 def perhaps_view(x: Jet, components: Tensor) -> Jet:
     """What torch makes a view of ``x`` or a copy, by the layout of ``x`` in memory, which need not be that of the jet."""
     result = x.like(components)
+    result.perhaps_views = share(x, result)
+    return result
+
+
+def share(x: Jet, other: Any) -> list[weakref.ref[Any]]:
+    """Something else may share memory with ``x``, as long as it is in use: all that may."""
     base = x if x.base is None else x.base
     alive = base.perhaps_views
     if alive is None:
         alive = base.perhaps_views = []
         alive.append(weakref.ref(base, alive.remove))
-    alive.append(weakref.ref(result, alive.remove))
-    result.perhaps_views = alive
-    return result
+    alive.append(weakref.ref(other, alive.remove))
+    return alive
 
 
-def before_writing(jet: Jet, func: Any, x: Jet) -> None:
+OUTSIDE = (
+    "It would write derivatives into a plain tensor that was made outside of the function, where they would be lost. Make the "
+    "tensor inside, with torch.zeros or x.new_zeros, or use torch.stack, torch.cat or torch.where."
+)
+INTEGERS = (
+    "It would write derivatives into a tensor of whole numbers, which has none: give it the dtype of what is written."
+)
+
+
+def _whole(x: Any) -> bool:
+    return isinstance(x, Tensor) and not (x.is_floating_point() or x.is_complex())
+
+
+def before_writing(jet: Jet, func: Any, x: Any) -> None:
     """Nothing is written into ``x`` where it is not known what else changes, or while others wait to be made of it."""
+    if not belongs(x, jet):
+        error = unsupported(func, jet, INTEGERS if _whole(x) else OUTSIDE)
+        error.into_plain = True
+        raise error
     sources.settle()
-    if x.frozen and x.numel():
-        raise unsupported(func, jet, "Its tensor shares memory with another view: clone it first.")
+    written.count += 1
     base = x if x.base is None else x.base
+    if (x.frozen or base.frozen) and x.numel():
+        raise unsupported(func, jet, "Its tensor shares memory with another view: clone it first.")
     if any(other() is not base for other in base.perhaps_views or ()):
         raise unsupported(
             func, jet, "Another tensor may share its memory: reshape, flatten, ravel and contiguous return a view or a copy, "
@@ -96,10 +127,6 @@ def before_writing(jet: Jet, func: Any, x: Jet) -> None:
 
 def overwrite(jet: Jet, func: Any, x: Any, result: Any) -> Any:
     """Write ``result`` into the memory of ``x``, so that views of it see the change, as in torch."""
-    if not belongs(x, jet):
-        raise unsupported(
-            func, jet, "It would write derivatives into a plain tensor: use torch.stack, torch.cat or torch.where."
-        )
     before_writing(jet, func, x)
     if result.shape != x.shape:
         raise unsupported(func, jet, f"It would change the shape {tuple(x.shape)} in place; use its result instead.")

@@ -6,16 +6,17 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from apolar.engine import series
-from apolar.engine.context import values_decide
-from apolar.engine.jet import Jet, JetRule, anywhere, belongs, jets, plain, refuse, unsupported, user_line, value
+from apolar.engine.context import recording, stopped
+from apolar.engine.jet import Jet, JetRule, belongs, jets, moves, plain, refuse, unsupported, user_line, value
 from apolar.kernels import sources
 from apolar.kernels.composition import Composition
 from apolar.rules.components import apply_bilinear, apply_linear, map_tree
-from apolar.rules.inplace import frozen
+from apolar.rules.inplace import frozen, share
 from apolar.rules.record import Kind, Rule
 
 
@@ -48,6 +49,22 @@ def elementwise(rule: Rule) -> JetRule:
         return jet.like(sources.composed(x, series.expansion(entry, parameters, tuple(options.items()))))
 
     return elementwise_rule
+
+
+def marked(rule: Rule, function: Any) -> JetRule | None:
+    """What jets do by an elementwise function with kinks, with infinity for derivatives that do not exist there.
+
+    Nothing is looked at, so that chains of layers and activations may wait; derivatives of order two and higher only.
+    """
+    entry, kinks = series.FUNCTIONS.get(function), rule.kinks
+    if not isinstance(entry, series.Elementwise) or kinks is None:
+        return None
+
+    def marked_rule(jet: Jet, func: Any, x: Any, *parameters: Any, **options: Any) -> Jet:
+        at = kinks(*parameters, **options)
+        return jet.like(sources.composed(x, series.expansion(entry, parameters, tuple(options.items()), at)))
+
+    return marked_rule
 
 
 def linear(rule: Rule) -> JetRule:
@@ -104,16 +121,21 @@ def refused(rule: Rule) -> JetRule:
 
 def leave(jet: Jet, func: Any, *args: Any, **kwargs: Any) -> Any:
     """``func`` of values that do not move; those that do would make the result silently wrong."""
-    moving = (x for x in jets((args, kwargs)) if belongs(x, jet))
-    if not values_decide() or any(anywhere(x.components[1:] != 0) for x in moving):
+    leaving = [x for x in jets((args, kwargs)) if belongs(x, jet)]
+    meant = stopped.get() or jet.context.detached == "constant"
+    if not meant and (recording() or any(map(moves, leaving))):
         name = getattr(func, "__name__", str(func)).replace("__get__", ".data")
         raise refuse(
             f"{name} takes a value that depends on the coordinates out of the computation, and its derivative would be lost"
-            f"{user_line()}. Use torch functions on the tensor itself (torch.sin instead of math.sin); if the value is "
-            "meant as a constant, compute it outside of the function."
+            f"{user_line()}. Use torch functions on the tensor itself (torch.sin instead of math.sin); if a constant is "
+            'meant, write ap.constant(x), or pass detached="constant" to apolar where the code cannot be changed.'
         )
     args, kwargs = map_tree(lambda x: value(x, jet), (args, kwargs))
-    return func(*args, **kwargs)
+    result = func(*args, **kwargs)
+    if isinstance(result, (Tensor, np.ndarray)):
+        for x in leaving:
+            share(x, result)
+    return result
 
 
 BY_KIND: dict[Kind, Callable[[Rule], JetRule]] = {

@@ -46,8 +46,9 @@ def l1_loss(x: Any, y: Any, reduction: int = MEAN) -> Any:
 @composite(native.huber_loss)
 def huber_loss(x: Any, y: Any, reduction: int = MEAN, delta: float = 1.0) -> Any:
     """d²/2 for |d| < δ, δ (|d| − δ/2) elsewhere."""
-    d = torch.abs(x - y)
-    return reduced(torch.where(d < delta, d * d / 2, delta * (d - delta / 2)), reduction)
+    d = x - y
+    size = torch.abs(d)
+    return reduced(torch.where(size < delta, d * d / 2, delta * (size - delta / 2)), reduction)
 
 
 @composite(native.smooth_l1_loss)

@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from apolar.engine.jet import Jet, belongs, beneath, constant_components, plain, unsupported
+from apolar.engine.context import recording, stopped
+from apolar.engine.jet import Jet, belongs, beneath, constant_components, moves, plain, unsupported
 from apolar.engine.torch_private import Transform, aten, local_scalar, transforms, without_overrides
 from apolar.rules.lifting import leave
 from apolar.rules.record import Kind
@@ -68,22 +69,50 @@ def no_graph(jet: Jet, func: Any, x: Jet) -> None:
 
 
 leaving(
-    "detach", "detach_", "detach_copy", "item", "tolist", "numpy", "__float__", "__complex__", "__array__", "__array_wrap__",
-    _getter("data"), Tensor.__dlpack__, local_scalar,
+    "detach_copy", "item", "tolist", "numpy", "__float__", "__complex__", "__array__", "__array_wrap__", Tensor.__dlpack__,
+    local_scalar,
 )  # fmt: skip
+
+
+def detached(jet: Jet, func: Any, x: Jet) -> Any:
+    """A constant remains a jet, which sees what is written into it later."""
+    if stopped.get() or recording() or moves(x):
+        return leave(jet, func, x)
+    return x if func is Tensor.detach_ else x.sharing(x.components.detach())
+
+
+leaving("detach", "detach_", _getter("data"), on_jets=detached)
 
 refused(
     "data_ptr", "const_data_ptr", "storage", "untyped_storage", "_typed_storage", "share_memory_", "storage_type", "apply_",
-    "map_", "map2_", reason="It looks at memory, which a jet lays out in its own way: use views such as x[...].",
+    "map_", "map2_", Tensor.data.__set__,  # type: ignore[attr-defined]
+    reason="It looks at memory, which a jet lays out in its own way: use views such as x[...].",
 )  # fmt: skip
 
 NO_GRAPH = "Inside of a lifted function use ap.grad, ap.jacobian or ap.evaluate, or ask for the operators directly."
 """Reverse mode inside of a lifted function has no graph to walk."""
 
+refused(torch.autograd.grad, torch.autograd.backward, Tensor.backward, reason=NO_GRAPH)
 refused(
-    torch.autograd.grad, torch.autograd.backward, Tensor.backward, Tensor.requires_grad_, Tensor.retain_grad,
-    Tensor.register_hook, reason=NO_GRAPH,
-)  # fmt: skip
+    Tensor.register_hook,
+    Tensor.register_post_accumulate_grad_hook,
+    reason="Inside of a lifted function no gradient arrives at a tensor, so that a hook on it would not run. Leave it out.",
+)
+
+
+@rule(Tensor.requires_grad_, Tensor.requires_grad.__set__, kind=Kind.METADATA)  # type: ignore[attr-defined]
+def already_followed(jet: Jet, func: Any, x: Jet, requires_grad: bool = True) -> Jet:
+    """Whether it asks for gradients or not, a jet has its derivatives."""
+    if not requires_grad and moves(x):
+        raise unsupported(
+            func, jet, "It would make a constant of a tensor that depends on the coordinates: ap.constant(x)."
+        )
+    return x
+
+
+@rule(Tensor.retain_grad, kind=Kind.METADATA)
+def nothing_to_retain(jet: Jet, func: Any, x: Jet) -> None:
+    """No gradient will arrive."""
 
 
 @rule("_make_dual", kind=Kind.REFUSED)

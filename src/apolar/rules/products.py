@@ -16,6 +16,7 @@ from apolar.engine.jet import RULES, Jet, anywhere, belongs, component_list, pla
 from apolar.kernels import eager, sources
 from apolar.rules.components import apply_bilinear, stack
 from apolar.rules.elementwise import number_power
+from apolar.rules.kinks import even_power, product_of_roots, scaled
 from apolar.rules.record import Entries, Kind
 from apolar.rules.registry import bilinear, composite, rule
 
@@ -79,10 +80,13 @@ def neg(jet: Jet, func: Any, x: Jet) -> Jet:
 @rule("mul", "multiply", "__rmul__", kind=Kind.BILINEAR, entries=Entries.APART)
 def mul(jet: Jet, func: Any, x: Any, y: Any) -> Jet:
     if belongs(x, jet) and belongs(y, jet):
+        if x.root is not None and (power := product_of_roots(x, y)) is not None:
+            return power
         return jet.like(eager.multiplied(jet.algebra, x.components, x.components if x is y else y.components))
     if not belongs(x, jet):
         x, y = y, x
-    return jet.like(against(x, y) * y)
+    result = jet.like(against(x, y) * y)
+    return result if x.root is None else scaled(result, x, y)
 
 
 @rule("div", "divide", "true_divide", "__truediv__", entries=Entries.APART)
@@ -90,7 +94,8 @@ def div(jet: Jet, func: Any, x: Any, y: Any, *, rounding_mode: str | None = None
     if rounding_mode is not None:
         return torch.div(value(x, jet), value(y, jet), rounding_mode=rounding_mode)
     if not belongs(y, jet):
-        return jet.like(against(x, y) / y)
+        result = jet.like(against(x, y) / y)
+        return result if x.root is None else scaled(result, x, 1 / y)
     return jet.like(eager.quotient(jet.algebra, component_list(x, jet), y.components))
 
 
@@ -151,6 +156,8 @@ def pow(jet: Jet, func: Any, x: Any, y: Any) -> Any:
     """xʸ: a recurrence where y is constant, exp(y log x) where it is not."""
     if belongs(y, jet):
         return _exponential(jet, beside(x, y), y)
+    if x.root is not None and (power := even_power(x, y)) is not None:
+        return power
     if type(y) in (int, float):
         return RULES[number_power](jet, number_power, x, y)
     if isinstance(y, Tensor) and y.dtype == torch.bool:
@@ -159,6 +166,15 @@ def pow(jet: Jet, func: Any, x: Any, y: Any) -> Any:
         x = x.expand(torch.broadcast_shapes(x.shape, y.shape))
     dtype = torch.result_type(x.value, value(y, jet))
     return RULES[number_power](jet, number_power, x if x.dtype == dtype else x.to(dtype), y)
+
+
+plain_square = RULES[torch.square]
+
+
+@rule("square", kind=Kind.ELEMENTWISE, entries=Entries.APART, replacing=True)
+def square(jet: Jet, func: Any, x: Jet) -> Any:
+    power = even_power(x, 2)
+    return plain_square(jet, func, x) if power is None else power
 
 
 def _exponential(jet: Jet, x: Any, y: Any) -> Any:

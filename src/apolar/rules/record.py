@@ -77,10 +77,20 @@ class Points(NamedTuple):
 
 
 class Singular(NamedTuple):
-    """Points without derivative: ``points`` takes the arguments of the function, jets among them."""
+    """Points without derivative.
+
+    Attributes:
+        cause: why.
+        points: takes the arguments of the function, jets among them.
+        one_sided: whether the function goes on from there to one side as if nothing was: the derivatives of that side stand.
+        hint: of the result and the arguments, all without derivatives: a condition that is cheap, without which there are no
+            such points.
+    """
 
     cause: Cause
     points: Callable[..., Iterable[Points]]
+    one_sided: bool = False
+    hint: Callable[..., Tensor] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,6 +106,8 @@ class Rule:
         entries: on which entries of its arguments an entry of the result depends.
         view: whether torch returns a view.
         singular: where it has no derivative.
+        kinks: of an elementwise function, of its parameters: where it has no derivatives of order two and higher.
+        square: its square, of the same arguments, which has derivatives where the function is 0 and has none; None for others.
         leaves: whether it takes a value out of the computation, as a number or as a tensor without derivative.
         reason: why it is refused, and what to write instead.
         on_jets: what jets do, where this does not follow from kind and definition.
@@ -107,6 +119,8 @@ class Rule:
     entries: Entries = Entries.MIXED
     view: bool = False
     singular: tuple[Singular, ...] = ()
+    kinks: Callable[..., tuple[float, ...]] | None = None
+    square: Callable[..., Any] | None = None
     leaves: bool = False
     reason: str = ""
     on_jets: Callable[..., Any] | None = None
@@ -138,14 +152,19 @@ def enter(rule: Rule, functions: Iterable[Any], replacing: bool = False) -> None
                 f"{name} has no rule that could be replaced" if replacing else
                 f"{name} has a rule already, of the kind {known.kind}: pass replacing=True to put another in its place"
             )  # fmt: skip
-        RECORDS[function] = replace(rule, singular=(*known.singular, *rule.singular))
+        RECORDS[function] = replace(
+            rule,
+            singular=(*known.singular, *rule.singular),
+            kinks=rule.kinks or known.kinks,
+            square=rule.square or known.square,
+        )
 
 
-def add_singular(line: Singular, *functions: Any) -> None:
-    """Points without derivative, for functions given themselves or by a name for all their spellings in torch."""
-    for function in spelled(functions):
+def amend(change: Callable[[Rule], dict[str, Any]], functions: Iterable[Any]) -> None:
+    """Put what ``change`` says in place of attributes of the records of functions."""
+    for function in functions:
         known = record_of(function)
-        RECORDS[function] = replace(known, singular=(*known.singular, line))
+        RECORDS[function] = replace(known, **change(known))
 
 
 # ----------------------------------------------------------------------------------------------------------- names in torch

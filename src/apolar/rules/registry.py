@@ -7,14 +7,15 @@ needs the components themselves writes a ``rule``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from apolar.engine import series
-from apolar.engine.jet import RULES
+from apolar.engine.jet import RULES, JetRule
 from apolar.rules.decomposition import torch_function
-from apolar.rules.lifting import on_jets
-from apolar.rules.record import Entries, Kind, Rule, enter, spelled
+from apolar.rules.kinks import watched
+from apolar.rules.lifting import marked, on_jets
+from apolar.rules.record import RECORDS, Entries, Kind, Rule, Singular, amend, enter, spelled
 
 
 def register(rule: Rule, *functions: Any, replacing: bool = False) -> None:
@@ -25,8 +26,37 @@ def register(rule: Rule, *functions: Any, replacing: bool = False) -> None:
     """
     found = spelled(functions)
     enter(rule, found, replacing)
-    RULES.update(dict.fromkeys(found, on_jets(rule)))
+    _follow(found)
     torch_function.cache_clear()
+
+
+def singular(line: Singular, *functions: Any) -> None:
+    """Points without derivative, for functions given themselves or by a name for all their spellings in torch."""
+    found = spelled(functions)
+    amend(lambda known: {"singular": (*known.singular, line)}, found)
+    _follow(found)
+
+
+def kinked(kinks: Callable[..., tuple[float, ...]], *functions: Any) -> None:
+    """Where elementwise functions have no derivatives of order two and higher, by their parameters, which are numbers."""
+    found = spelled(functions)
+    amend(lambda known: {"kinks": kinks}, found)
+    _follow(found)
+
+
+def square(definition: Callable[..., Any], *functions: Any) -> None:
+    """The square of functions, in functions that have derivatives where those are 0; None for arguments without such one."""
+    found = spelled(functions)
+    amend(lambda known: {"square": definition}, found)
+    _follow(found)
+
+
+def _follow(functions: Iterable[Any]) -> None:
+    """Let jets do what the records say; what has no rule of its own runs through its parts."""
+    for function in functions:
+        record = RECORDS[function]
+        if record.kind is not Kind.DECOMPOSED:
+            RULES[function] = watched(on_jets(record), marked(record, function), record)
 
 
 def elementwise(
@@ -94,9 +124,9 @@ def refused(*functions: Any, reason: str) -> None:
     register(Rule(Kind.REFUSED, reason=reason), *functions)
 
 
-def leaving(*functions: Any) -> None:
+def leaving(*functions: Any, on_jets: JetRule | None = None) -> None:
     """Functions that take a value out of the computation, whose derivative would be lost."""
-    register(Rule(Kind.REFUSED, leaves=True), *functions)
+    register(Rule(Kind.REFUSED, leaves=True, on_jets=on_jets), *functions)
 
 
 def rule(

@@ -409,11 +409,6 @@ def setitem(jet: Jet, func: Any, x: Any, index: Any, new: Any) -> None:
     """Written into the components, so that views see it."""
     if any(True for _ in jets(index)):
         raise unsupported(func, jet, "A tensor that depends on the coordinates cannot be an index.")
-    if not belongs(x, jet):
-        raise unsupported(
-            func, jet, "It would write derivatives into a plain tensor: use torch.stack, torch.cat or torch.where, "
-            "or make the tensor with torch.zeros_like of one that depends on the coordinates."
-        )  # fmt: skip
     before_writing(jet, func, x)
     for k, component in enumerate(component_list(new, jet)):
         x.components[k][index] = component

@@ -16,16 +16,24 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from apolar.engine.jet import Jet, plain
+from apolar.engine.context import recording
+from apolar.engine.jet import Jet, anywhere, plain
 from apolar.engine.torch_private import native, tree_leaves, variables
-from apolar.rules.record import Cause, Points, Singular, add_singular, spellings
+from apolar.rules import registry
+from apolar.rules.record import Cause, Points, Singular, spellings
 
 linalg: Any = torch.linalg
 
 
-def singular(cause: Cause, *functions: Any, at: Callable[..., Iterable[Points]]) -> None:
+def singular(
+    cause: Cause,
+    *functions: Any,
+    at: Callable[..., Iterable[Points]],
+    one_sided: bool = False,
+    hint: Callable[..., Tensor] | None = None,
+) -> None:
     """A line for functions, given themselves or by a name for all their spellings in torch."""
-    add_singular(Singular(cause, at), *functions)
+    registry.singular(Singular(cause, at, one_sided, hint), *functions)
 
 
 # ------------------------------------------------------------------------------------------------------- what is looked at
@@ -46,15 +54,35 @@ def moves(x: Any) -> Tensor:
     return (spread(x)[1:] != 0).any(0)
 
 
+def moving(at: Tensor, *motions: Callable[[], Tensor]) -> Tensor:
+    """Where the condition holds and something moves; how it moves is looked at only where the condition holds somewhere.
+
+    While a compiler records, nothing is looked at, and the condition is all.
+    """
+    if recording() or not anywhere(at):
+        return at
+    return at & functools.reduce(torch.logical_or, (moved() for moved in motions))
+
+
 def crossing(*switches: Any, order: int = 1) -> tuple[Points, ...]:
     """Where one of the switching functions is 0 and moves."""
-    return tuple(Points(zero(g) & moves(g), order) for g in switches)
+    return tuple(Points(moving(zero(g), functools.partial(moves, g)), order) for g in switches)
+
+
+def reaching(x: Any, *bounds: Any, order: int = 1) -> tuple[Points, ...]:
+    """Where ``x`` is at one of the bounds, and does not move along with it."""
+    given = [b for b in bounds if b is not None]
+    return tuple(Points(moving(plain(x) == plain(b), functools.partial(_apart, x, b)), order) for b in given)
+
+
+def _apart(x: Any, bound: Any) -> Tensor:
+    return moves(x - bound)
 
 
 def meeting(*switches: Any) -> tuple[Points, ...]:
     """Where all switching functions are 0 and one of them moves."""
     at = functools.reduce(torch.logical_and, map(zero, switches))
-    return (Points(at & functools.reduce(torch.logical_or, map(moves, switches))),)
+    return (Points(moving(at, *(functools.partial(moves, g) for g in switches))),)
 
 
 def ties(pick: Callable[[Tensor], Any], x: Any) -> tuple[Points, ...]:
@@ -89,29 +117,39 @@ def _picked(result: Any) -> list[Tensor]:
 # -------------------------------------------------------------------------------------------------------------- entrywise
 
 kink = functools.partial(singular, Cause.KINK)
-jump = functools.partial(singular, Cause.JUMP)
+step = functools.partial(singular, Cause.JUMP)
+jump = functools.partial(singular, Cause.JUMP, one_sided=True)
 tie = functools.partial(singular, Cause.TIE)
+pick = functools.partial(singular, Cause.TIE, one_sided=True)
 
-kink("abs", "absolute", "relu", at=crossing)
-kink("relu6", at=lambda x: crossing(x, x - 6))
-kink("leaky_relu", at=lambda x, negative_slope=0.01: crossing(x) if negative_slope != 1 else ())
+
+def kinked(*functions: Any, at: Callable[..., tuple[float, ...]], order: int = 1) -> None:
+    """A line for elementwise functions that have no derivatives of this order and higher ones at certain numbers."""
+    kink(*functions, at=lambda x, *args, **named: reaching(x, *at(*args, **named), order=order))
+    registry.kinked(at, *functions)
+
+
+kinked("abs", "absolute", at=lambda: (0.0,))
+kinked("relu", at=lambda: (0.0,))
+kinked("relu6", at=lambda: (0.0, 6.0))
+kinked("leaky_relu", at=lambda negative_slope=0.01: (0.0,) if negative_slope != 1 else ())
 kink("rrelu", at=lambda x, *_: crossing(x))
 kink("prelu", at=lambda x, weight: crossing(torch.where(_channels(weight, x) == 1, 1.0, x)))
 kink("elu", at=lambda x, alpha=1.0, scale=1.0, input_scale=1.0: crossing(x, order=1 if alpha * input_scale != 1 else 2))
-kink("celu", at=lambda x, alpha=1.0: crossing(x, order=2))
-kink("selu", at=crossing)
-kink("hardtanh", at=lambda x, min_val=-1.0, max_val=1.0: crossing(x - min_val, x - max_val))
-kink("hardsigmoid", "hardswish", at=lambda x: crossing(x - 3, x + 3))
-kink("softshrink", at=lambda x, lambd=0.5: crossing(x - lambd, x + lambd) if lambd else ())
-jump("hardshrink", at=lambda x, lambd=0.5: crossing(x - lambd, x + lambd) if lambd else ())
-kink("threshold", at=lambda x, threshold, value: crossing(x - threshold))
+kinked("celu", at=lambda alpha=1.0: (0.0,), order=2)
+kinked("selu", at=lambda: (0.0,))
+kinked("hardtanh", at=lambda min_val=-1.0, max_val=1.0: (min_val, max_val))
+kinked("hardsigmoid", "hardswish", at=lambda: (3.0, -3.0))
+kinked("softshrink", at=lambda lambd=0.5: (lambd, -lambd) if lambd else ())
+jump("hardshrink", at=lambda x, lambd=0.5: reaching(x, lambd, -lambd) if lambd else ())
+kinked("threshold", at=lambda threshold, value: (threshold,))
 kink(
     "clamp",
     "clip",
-    at=lambda x, min=None, max=None: crossing(*(x - bound for bound in (min, max) if bound is not None)),
+    at=lambda x, min=None, max=None: reaching(x, min, max),
 )
-kink("clamp_min", at=lambda x, min: crossing(x - min))
-kink("clamp_max", at=lambda x, max: crossing(x - max))
+kink("clamp_min", at=lambda x, min: reaching(x, min))
+kink("clamp_max", at=lambda x, max: reaching(x, max))
 kink("i0e", at=crossing)
 kink("i1e", F.softsign, at=lambda x: crossing(x, order=2))
 kink("hypot", at=meeting)
@@ -144,12 +182,13 @@ def _divided(x: Any, y: Any, *, rounding_mode: str | None = None) -> tuple[Point
     return crossing((_whole if rounding_mode == "floor" else _whole_but_0)(x / y))
 
 
-jump("sign", "sgn", "angle", at=crossing)
+step("sign", "sgn", at=crossing)
+jump("angle", at=crossing)
 jump("floor", "ceil", at=lambda x: crossing(_whole(x)))
 jump("trunc", "fix", "frac", at=lambda x: crossing(_whole_but_0(x)))
 jump("round", at=lambda x, decimals=0: crossing(_half(x, decimals)))
-jump("heaviside", at=lambda x, values: crossing(x))
-jump("copysign", at=crossing)
+step("heaviside", at=lambda x, values: crossing(x))
+step("copysign", at=crossing)
 jump("remainder", "__mod__", "floor_divide", "__floordiv__", at=lambda x, y: crossing(_whole(x / y)))
 jump("__rfloordiv__", at=lambda x, y: crossing(_whole(y / x)))
 jump("fmod", at=lambda x, y: crossing(_whole_but_0(x / y)))
@@ -160,29 +199,78 @@ jump("pow", "__pow__", at=lambda x, y: (Points(zero(x) & zero(y) & moves(y)),))
 
 # ------------------------------------------------------------------------------------------------------------------- ties
 
-tie("maximum", "minimum", "fmax", "fmin", at=lambda x, y: crossing(x - y))
+tie("maximum", "minimum", "fmax", "fmin", at=reaching)
 
 
 def _by_order(function: Any, x: Any, *args: Any, **kwargs: Any) -> tuple[Points, ...]:
     if args and isinstance(args[0], Tensor):
-        return crossing(x - args[0])
+        return reaching(x, args[0])
     return ties(lambda keys: function(keys, *args, **kwargs), x)
 
 
-ORDERED = (
-    *("max", "min", "amax", "amin", "aminmax", "median", "nanmedian", "sort", "kthvalue", "cummax", "cummin"),
+def _again(position: int = 0, default: Any = None) -> Callable[..., Tensor]:
+    """Whether an entry that was chosen along axes, of which the argument at a position tells, is there more than once."""
+
+    def hint(result: Any, x: Tensor, *args: Any, **named: Any) -> Tensor:
+        if args and isinstance(args[0], Tensor):
+            return x == args[0]
+        dim = named.get("dim", args[position] if len(args) > position else default)
+        dims = range(x.ndim) if dim is None or dim == () else (dim,) if isinstance(dim, int) else dim
+        along = sorted({d % max(x.ndim, 1) for d in dims})
+        shape = [1 if d in along else n for d, n in enumerate(x.shape)]
+        return torch.stack([(x == y.reshape(shape)).sum(along) > 1 for y in _picked(result)])
+
+    return hint
+
+
+def _side_by_side(result: Any, x: Tensor, dim: int = -1, *_: Any, **named: Any) -> Tensor:
+    """Whether two sorted entries are equal."""
+    return torch.diff(result[0], dim=dim) == 0 if x.ndim else torch.isnan(x) & False
+
+
+def _running(result: Any, x: Tensor, dim: int) -> Tensor:
+    """Whether an entry is equal to the largest, or the smallest, before it."""
+    if not x.ndim:
+        return torch.isnan(x) & False
+    n = x.shape[dim]
+    return x.narrow(dim, 1, n - 1) == result[0].narrow(dim, 0, n - 1)
+
+
+def _best(result: Any, x: Tensor, k: int, dim: int = -1, *_: Any, **named: Any) -> Tensor:
+    """Whether two of the k best are equal, or the last of them to one that is not among them."""
+    if not x.ndim or not k:
+        return torch.isnan(x) & False
+    found = torch.sort(result[0], dim).values
+    ends = [found.narrow(dim, i, 1) for i in (0, k - 1)]
+    outside = [((x == y).sum(dim, keepdim=True) != (found == y).sum(dim, keepdim=True)) for y in ends]
+    return torch.cat([torch.diff(found, dim=dim) == 0, *outside], dim)
+
+
+CHOOSING: dict[str, Callable[..., Tensor]] = {
+    **dict.fromkeys(("max", "min", "amax", "amin", "aminmax", "median", "nanmedian"), _again()),
+    **{"kthvalue": _again(1, -1), "sort": _side_by_side, "cummax": _running, "cummin": _running},
+}
+"""Functions that choose entries along axes by their order, each with a hint of ties."""
+
+POOLING = (
     *(torch.max_pool1d_with_indices, torch.adaptive_max_pool1d, native.max_pool2d_with_indices),
     *(native.adaptive_max_pool2d, native.fractional_max_pool2d, native.max_pool3d_with_indices),
     *(native.adaptive_max_pool3d, native.fractional_max_pool3d),
 )
-"""Functions that choose entries by their order."""
+"""Functions that choose the first of the largest entries in windows."""
 
-for name in ORDERED:
-    for function in spellings(name) if isinstance(name, str) else (name,):
-        tie(function, at=functools.partial(_by_order, function))
+for name, hint in CHOOSING.items():
+    for function in spellings(name):
+        tie(function, at=functools.partial(_by_order, function), hint=hint)
+for function in POOLING:
+    pick(function, at=functools.partial(_by_order, function))
 
-tie("topk", at=lambda x, k, dim=-1, largest=True, sorted=True: ties(lambda keys: torch.topk(keys, k, dim, largest), x))
-tie("_unique2", at=lambda x, *_, **options: ties(lambda keys: torch.sort(keys.flatten()).values, x))
+tie(
+    "topk",
+    at=lambda x, k, dim=-1, largest=True, sorted=True: ties(lambda keys: torch.topk(keys, k, dim, largest), x),
+    hint=_best,
+)
+pick("_unique2", at=lambda x, *_, **options: ties(lambda keys: torch.sort(keys.flatten()).values, x))
 
 
 def _rows(x: Any, dim: int | None) -> Any:
@@ -206,8 +294,8 @@ def _unique_consecutive(
     return _equal_rows(rows[1:] - rows[:-1])
 
 
-tie(variables.unique_dim, at=_unique_dim)
-tie(variables.unique_consecutive, at=_unique_consecutive)
+pick(variables.unique_dim, at=_unique_dim)
+pick(variables.unique_consecutive, at=_unique_consecutive)
 
 
 def _mode(x: Any, dim: int = -1, keepdim: bool = False) -> tuple[Points, ...]:
@@ -217,7 +305,7 @@ def _mode(x: Any, dim: int = -1, keepdim: bool = False) -> tuple[Points, ...]:
     return tuple(Points(low.amax(dim, keepdim) != high.amin(dim, keepdim)) for low, high in bounds)
 
 
-tie("mode", at=_mode)
+pick("mode", at=_mode)
 
 
 def _quantile(
@@ -231,7 +319,7 @@ def _quantile(
     return ties(lambda keys: torch.sort(keys, axis).values.index_select(axis, taken), x)
 
 
-tie("quantile", "nanquantile", at=_quantile)
+pick("quantile", "nanquantile", at=_quantile)
 
 
 def _embedding_bag(
@@ -243,7 +331,7 @@ def _embedding_bag(
     return ties(lambda keys: torch.embedding_bag(keys, indices, offsets, scaled, mode, *rest), weight)
 
 
-tie(torch.embedding_bag, at=_embedding_bag)
+pick(torch.embedding_bag, at=_embedding_bag)
 
 # ------------------------------------------------------------------------------------------------------------------ norms
 
@@ -251,13 +339,14 @@ tie(torch.embedding_bag, at=_embedding_bag)
 def _norm(x: Any, p: float, dim: Any) -> tuple[Points, ...]:
     """‖x‖ₚ over axes: where all entries are 0, and where one is, from the order on at which |x|ᵖ has no derivative."""
     dims = list(range(x.ndim)) if dim is None or dim == () else dim
-    one, every = Points((zero(x) & moves(x)).any(dims)), Points(zero(x).all(dims) & moves(x).any(dims))
+    every = Points(moving(zero(x).all(dims), lambda: moves(x).any(dims)))
+    if p > 0 and p % 2 == 0:
+        return (every,)
+    one = Points(moving(zero(x), lambda: moves(x)).any(dims))
     if abs(p) == math.inf:
         pick = functools.partial(torch.amax if p > 0 else torch.amin, dim=dims)
         size = torch.abs(x)
         return Points(one.mask & (pick(plain(size)) == 0)), *ties(pick, size)
-    if p > 0 and p % 2 == 0:
-        return (every,)
     return every, Points(one.mask, order=math.ceil(p))
 
 
@@ -302,17 +391,78 @@ def _pairs(x: Any) -> Any:
     return x[i] - x[j]
 
 
+def _distance(result: Tensor, x: Tensor, y: Tensor, p: float = 2.0, compute_mode: Any = None) -> Tensor:
+    """Whether a distance is 0; for other p a single difference may be."""
+    return result == 0 if p > 0 and p % 2 == 0 else torch.ones_like(result, dtype=torch.bool)
+
+
 norm = functools.partial(singular, Cause.NORM)
 
 norm(linalg.vector_norm, at=lambda x, ord=2, dim=None, keepdim=False, *, dtype=None: _norm(x, ord, dim))
 norm(linalg.matrix_norm, at=_matrix_norm)
 norm(linalg.norm, at=_any_norm)
 norm("norm", at=_torch_norm)
-norm("std", at=_std)
-norm("dist", at=lambda x, y, p=2.0: _norm((x - y).flatten(), p, 0))
-norm(torch.cdist, at=lambda x1, x2, p=2.0, compute_mode=None: _norm(x1.unsqueeze(-2) - x2.unsqueeze(-3), p, -1))
-norm(torch.pdist, at=lambda x, p=2.0: _norm(_pairs(x), p, -1))
+norm("std", at=_std, hint=lambda y, *_, **options: y == 0)
+norm("dist", at=lambda x, y, p=2.0: _norm((x - y).flatten(), p, 0), hint=_distance)
+norm(
+    torch.cdist,
+    at=lambda x1, x2, p=2.0, compute_mode=None: _norm(x1.unsqueeze(-2) - x2.unsqueeze(-3), p, -1),
+    hint=_distance,
+)
+norm(torch.pdist, at=lambda x, p=2.0: _norm(_pairs(x), p, -1), hint=lambda y, x, p=2.0: _distance(y, x, x, p))
 kink("renorm", at=_renorm)
+
+# ----------------------------------------------------------------------------------------------------------------- squares
+
+
+def _sizes(x: Any, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Any:
+    """Σ |x|² over axes."""
+    x = x if dtype is None else x.to(dtype)
+    squares = (x * x.conj()).real if x.is_complex() else x * x
+    return squares.sum(list(range(x.ndim)) if dim is None or dim == () else dim, keepdim)
+
+
+def _where_real(x: Any) -> Any:
+    """(√x)², which is not a number for negative x."""
+    return x if x.is_complex() else torch.where(plain(x) < 0, math.nan, x)
+
+
+def _square_of_norm(
+    x: Any, ord: Any = None, dim: Any = None, keepdim: bool = False, dtype: Any = None, *, matrix: bool = False
+) -> Any:
+    """Of the Euclidean norm or Frobenius' norm; other orders have none."""
+    return _sizes(x, dim, keepdim, dtype) if ord in (None, "fro") or (ord == 2 and not matrix) else None
+
+
+def _square_of_any_norm(x: Any, ord: Any = None, dim: Any = None, *args: Any, **options: Any) -> Any:
+    """torch.linalg.norm: its order 2 is another norm for matrices."""
+    matrix = x.ndim == 2 if dim is None else isinstance(dim, (tuple, list)) and len(dim) == 2
+    return _square_of_norm(x, ord, dim, *args, matrix=matrix, **options)
+
+
+def _square_of_std(x: Any, dim: Any = None, *args: Any, **options: Any) -> Any:
+    return torch.var(x, dim, *args, **options) if dim is not None or args else torch.var(x, **options)
+
+
+square = registry.square
+square(lambda x: (x * x.conj()).real if x.is_complex() else x * x, "abs", "absolute")
+square(_where_real, "sqrt")
+square(lambda x, y: _where_real(x) if type(y) is float and y == 0.5 else None, "pow", "__pow__")
+square(lambda x, y: x * x + y * y, "hypot")
+square(_square_of_norm, linalg.vector_norm)
+square(lambda x, p="fro", *rest, **named: _square_of_norm(x, p, *rest, **named), "norm")
+square(
+    lambda A, ord="fro", dim=(-2, -1), *args, **options: _square_of_norm(A, ord, dim, *args, matrix=True, **options),
+    linalg.matrix_norm,
+)
+square(_square_of_any_norm, linalg.norm)
+square(_square_of_std, "std")
+square(lambda x, y, p=2.0: _sizes(x - y) if p == 2 else None, "dist")
+square(
+    lambda x, y, p=2.0, compute_mode=None: _sizes(x.unsqueeze(-2) - y.unsqueeze(-3), -1) if p == 2 else None,
+    torch.cdist,
+)
+square(lambda x, p=2.0: _sizes(_pairs(x), -1) if p == 2 else None, torch.pdist)
 
 # ----------------------------------------------------------------------------------------------------------------- losses
 

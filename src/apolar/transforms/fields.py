@@ -8,16 +8,18 @@ import torch
 from torch import Tensor
 
 from apolar.algebras.operators import Coordinates
+from apolar.engine.context import Detached
 from apolar.errors import ShapeError
 from apolar.evaluation.evaluate import evaluate
 from apolar.transforms.inputs import Function, check_order, named, numbered, symbol, tensor
 
 
-def laplacian(f: Function) -> Function:
+def laplacian(f: Function, detached: Detached = "error") -> Function:
     """Sum of the unmixed second derivatives of ``f``, in one forward pass.
 
     Args:
         f: maps points ``(..., d)`` to values ``(..., k)``, row by row.
+        detached: what a value is that leaves the computation, as in :func:`evaluate`.
 
     Returns:
         A function from points ``(..., d)`` to the Laplacians ``(..., k)``.
@@ -30,14 +32,15 @@ def laplacian(f: Function) -> Function:
     >>> ap.laplacian(lambda p: (p**2).sum(-1, keepdim=True))(torch.zeros(3, 2)).squeeze()
     tensor([4., 4., 4.])
     """
-    return lambda points: evaluate(f, points, _space(points).laplacian)
+    return lambda points: evaluate(f, points, _space(points).laplacian, detached=detached)
 
 
-def bilaplacian(f: Function) -> Function:
+def bilaplacian(f: Function, detached: Detached = "error") -> Function:
     """The Laplacian of the Laplacian, in one forward pass.
 
     Args:
         f: maps points ``(..., d)`` to values ``(..., k)``, row by row.
+        detached: what a value is that leaves the computation, as in :func:`evaluate`.
 
     Returns:
         A function from points ``(..., d)`` to values ``(..., k)``.
@@ -45,14 +48,15 @@ def bilaplacian(f: Function) -> Function:
     >>> ap.bilaplacian(lambda p: (p**4).sum(-1, keepdim=True))(torch.ones(1, 2))
     tensor([[48.]])
     """
-    return lambda points: evaluate(f, points, _space(points).bilaplacian)
+    return lambda points: evaluate(f, points, _space(points).bilaplacian, detached=detached)
 
 
-def divergence(F: Function) -> Function:
+def divergence(F: Function, detached: Detached = "error") -> Function:
     """Σ ∂Fᵢ/∂xᵢ of a vector field.
 
     Args:
         F: maps points ``(..., d)`` to vectors ``(..., d)``, row by row.
+        detached: what a value is that leaves the computation, as in :func:`evaluate`.
 
     Returns:
         A function from points ``(..., d)`` to numbers ``(...)``.
@@ -63,14 +67,15 @@ def divergence(F: Function) -> Function:
     >>> ap.divergence(lambda p: p**2)(torch.tensor([1.0, 2.0]))
     tensor(6.)
     """
-    return lambda points: _field_jacobian(F, points).diagonal(dim1=-2, dim2=-1).sum(-1)
+    return lambda points: _field_jacobian(F, points, detached).diagonal(dim1=-2, dim2=-1).sum(-1)
 
 
-def curl(F: Function) -> Function:
+def curl(F: Function, detached: Detached = "error") -> Function:
     """The curl of a vector field in two or three dimensions.
 
     Args:
         F: maps points ``(..., d)`` to vectors ``(..., d)``, row by row, with d = 2 or 3.
+        detached: what a value is that leaves the computation, as in :func:`evaluate`.
 
     Returns:
         A function from points to vectors ``(..., 3)``; in two dimensions to the numbers ∂₁F₂ − ∂₂F₁ ``(...)``.
@@ -83,7 +88,7 @@ def curl(F: Function) -> Function:
     """
 
     def rotation(points: Any) -> Tensor:
-        J = _field_jacobian(F, points)
+        J = _field_jacobian(F, points, detached)
         d = J.shape[-1]
         if d not in (2, 3):
             raise ShapeError(f"a curl needs points with 2 or 3 coordinates, got {d}")
@@ -95,13 +100,14 @@ def curl(F: Function) -> Function:
     return rotation
 
 
-def directional(f: Function, v: Any, order: int = 1) -> Function:
+def directional(f: Function, v: Any, order: int = 1, detached: Detached = "error") -> Function:
     """The derivative of any order along a direction, dⁿ/dsⁿ f(x + s·v) at s = 0.
 
     Args:
         f: maps points ``(..., d)`` to values ``(..., k)``, row by row.
         v: the direction ``(d,)``, or one for each point ``(..., d)``; it is not normalised.
         order: 1, 2, 3, …
+        detached: what a value is that leaves the computation, as in :func:`evaluate`.
 
     Returns:
         A function from points ``(..., d)`` to values ``(..., k)``.
@@ -110,7 +116,7 @@ def directional(f: Function, v: Any, order: int = 1) -> Function:
     tensor([2.])
     """
     check_order(order)
-    return lambda points: evaluate(f, tensor(points), symbol() ** order, directions={"s": tensor(v)})
+    return lambda points: evaluate(f, tensor(points), symbol() ** order, directions={"s": tensor(v)}, detached=detached)
 
 
 class VelocityGradient(NamedTuple):
@@ -121,11 +127,12 @@ class VelocityGradient(NamedTuple):
     W: Tensor
 
 
-def velocity_gradient(F: Function) -> Function:
+def velocity_gradient(F: Function, detached: Detached = "error") -> Function:
     """The gradient of a velocity field, split into strain rate and spin.
 
     Args:
         F: maps points ``(..., d)`` to velocities ``(..., d)``, row by row. Units: velocity over length, 1/time.
+        detached: what a value is that leaves the computation, as in :func:`evaluate`.
 
     Returns:
         A function to the named tuple ``(L, D, W)``, each ``(..., d, d)``.
@@ -136,15 +143,15 @@ def velocity_gradient(F: Function) -> Function:
     """
 
     def split(points: Any) -> VelocityGradient:
-        L = _field_jacobian(F, points)
+        L = _field_jacobian(F, points, detached)
         return VelocityGradient(L, (L + L.mT) / 2, (L - L.mT) / 2)
 
     return split
 
 
-def _field_jacobian(F: Function, points: Any) -> Tensor:
+def _field_jacobian(F: Function, points: Any, detached: Detached) -> Tensor:
     points = tensor(points)
-    columns = evaluate(F, points, *_space(points).gradient)
+    columns = evaluate(F, points, *_space(points).gradient, detached=detached)
     columns = columns if points.shape[-1] > 1 else (columns,)
     if not all(isinstance(column, Tensor) for column in columns):
         raise ShapeError("a vector field returns one tensor; stack its components on the last axis")

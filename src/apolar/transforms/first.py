@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from apolar.engine.context import values_readable
+from apolar.engine.context import Detached, values_readable
 from apolar.engine.jet import Jet
 from apolar.engine.torch_private import Transform, transforms, tree_flatten, tree_leaves, tree_map, tree_unflatten
 from apolar.errors import ShapeError
 from apolar.evaluation.evaluate import call, push, run
 from apolar.kernels.sources import full_precision
+from apolar.rules.kinks import meetings
 from apolar.transforms.inputs import (
     Argnums,
     Auxiliary,
@@ -29,12 +31,13 @@ from apolar.transforms.inputs import (
 from apolar.transforms.tracking import Tracking
 
 
-def grad(f: Function, argnums: Argnums = 0, has_aux: bool = False) -> Function:
+def grad(f: Function, argnums: Argnums = 0, has_aux: bool = False, detached: Detached = "error") -> Function:
     """The gradient of a function that returns one number.
 
     Args:
         f: returns a tensor with one entry; with ``has_aux`` a pair of it and something else.
         argnums: the argument, or the arguments, to differentiate with respect to.
+        detached: what a value is that leaves the computation, as in :func:`evaluate`.
 
     Returns:
         A function from the arguments of ``f`` to a tensor of the argument's shape, or a tuple of them; with ``has_aux`` a
@@ -49,30 +52,36 @@ def grad(f: Function, argnums: Argnums = 0, has_aux: bool = False) -> Function:
 
     def gradient(*args: Any, **kwargs: Any) -> Any:
         g, z, unpack = packed(f, args, argnums, kwargs)
-        result, aux = _gradient(g, z, has_aux)
+        result, aux = _gradient(g, z, has_aux, detached)
         return (unpack(result), aux) if has_aux else unpack(result)
 
     return gradient
 
 
-def _gradient(g: Function, z: Tensor, has_aux: bool = False) -> tuple[Tensor, Any]:
+def _gradient(g: Function, z: Tensor, has_aux: bool, detached: Detached) -> tuple[Tensor, Any]:
     """The gradient of a number, and the auxiliary value.
 
     Reverse mode once; inside of another evaluation or gradient, forward mode over all directions, so that no derivative of
-    higher order rests on nested reverse mode. Forward mode, too, where reverse mode fails or a value left the computation.
+    higher order rests on nested reverse mode. Forward mode, too, where reverse mode fails, a value left the computation, or a
+    pass inside met a point without derivative, as jets know what becomes of it.
     """
+    value = Auxiliary(g, has_aux)
+
+    @functools.wraps(g)
+    def number(x: Tensor) -> Tensor:
+        return one_number(value(x))
+
     if not isinstance(z, Jet) and not _in_reverse_mode():
         try:
-            found = _by_reverse_mode(g, z, has_aux)
+            found = _by_reverse_mode(g, z, has_aux, detached)
         except ShapeError:
             raise
         except Exception:
             found = None
         if found is not None:
             return found
-        probe(lambda x: pair(g(x))[0] if has_aux else g(x), z)
-    value = Auxiliary(g, has_aux)
-    columns = by_directions(lambda x: one_number(value(x)), z, tuple, axes_of(z), AT_A_TIME)
+        probe(number, z, detached=detached)
+    columns = by_directions(number, z, tuple, axes_of(z), AT_A_TIME, detached)
     return last_axis(value, z, columns), value.aux
 
 
@@ -80,8 +89,8 @@ AT_A_TIME = 256
 """Directions of forward mode that are carried at a time in place of reverse mode."""
 
 
-def _by_reverse_mode(g: Function, z: Tensor, has_aux: bool) -> tuple[Tensor, Any] | None:
-    """None where a value left the computation."""
+def _by_reverse_mode(g: Function, z: Tensor, has_aux: bool, detached: Detached) -> tuple[Tensor, Any] | None:
+    """None where a value left the computation, or a pass inside of it met a point without derivative."""
     structure: list[Any] = []
 
     def number(x: Tensor) -> tuple[Tensor, list[Tensor]]:
@@ -91,17 +100,17 @@ def _by_reverse_mode(g: Function, z: Tensor, has_aux: bool) -> tuple[Tensor, Any
         structure[:] = leaves, spec, tracking.lost
         return one_number(y), [leaf for leaf in leaves if isinstance(leaf, Tensor)]
 
-    with full_precision(z.device.type):
+    with full_precision(z.device.type), meetings(orders=1) as met:
         gradient, tensors = torch.func.grad(number, has_aux=True)(z)
     leaves, spec, lost = structure
     found = iter(tensors)
     aux = tree_unflatten([next(found) if isinstance(leaf, Tensor) else leaf for leaf in leaves], spec)
-    return None if lost else (gradient, aux)
+    return None if (lost and detached == "error") or met.errors else (gradient, aux)
 
 
-def probe(f: Function, *points: Tensor) -> None:
+def probe(f: Function, *points: Tensor, detached: Detached) -> None:
     """Whether jets go through a function, along one direction: it fails here, before forward mode along all is begun."""
-    push(f, points, [[torch.ones_like(x)] for x in points], [symbol()])
+    push(f, points, [[torch.ones_like(x)] for x in points], [symbol()], detached=detached)
 
 
 def _in_reverse_mode() -> bool:
@@ -109,13 +118,20 @@ def _in_reverse_mode() -> bool:
     return Transform.Grad in transforms()
 
 
-def jacobian(f: Function, argnums: Argnums = 0, has_aux: bool = False, chunk_size: int | None = None) -> Function:
+def jacobian(
+    f: Function,
+    argnums: Argnums = 0,
+    has_aux: bool = False,
+    chunk_size: int | None = None,
+    detached: Detached = "error",
+) -> Function:
     """All first derivatives of all outputs.
 
     Args:
         f: returns a tensor ``(*out)``, or a tuple, list or dictionary of them.
         argnums: the argument, or the arguments, to differentiate with respect to.
         chunk_size: how many directions to carry at a time; all by default.
+        detached: what a value is that leaves the computation, as in :func:`evaluate`.
 
     Returns:
         A function to tensors ``(*out, *in)``, nested like the output of ``f`` and then like ``argnums``.
@@ -128,18 +144,19 @@ def jacobian(f: Function, argnums: Argnums = 0, has_aux: bool = False, chunk_siz
     def jacobians(*args: Any, **kwargs: Any) -> Any:
         g, z, unpack = packed(f, args, argnums, kwargs)
         value = Auxiliary(g, has_aux)
-        result = tree_map(unpack, last_axis(value, z, by_directions(value, z, tuple, axes_of(z), chunk_size)))
+        result = tree_map(unpack, last_axis(value, z, by_directions(value, z, tuple, axes_of(z), chunk_size, detached)))
         return (result, value.aux) if has_aux else result
 
     return jacobians
 
 
-def jvp(f: Function, primals: Any, tangents: Any) -> tuple[Any, Any]:
+def jvp(f: Function, primals: Any, tangents: Any, detached: Detached = "error") -> tuple[Any, Any]:
     """The value and the derivative along one direction: J·v.
 
     Args:
         primals: the arguments of ``f``, a tuple.
         tangents: one direction for each, of the same shape.
+        detached: what a value is that leaves the computation, as in :func:`evaluate`.
 
     Returns:
         The output of ``f`` and the derivative, of the same shape.
@@ -158,11 +175,11 @@ def jvp(f: Function, primals: Any, tangents: Any) -> tuple[Any, Any]:
             f"{[tuple(v.shape) for v in moves]}"
         )
     d = symbol()
-    value, along = push(f, points, [[v] for v in moves], [d.coordinates.one, d])
+    value, along = push(f, points, [[v] for v in moves], [d.coordinates.one, d], detached=detached)
     return value, along
 
 
-def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
+def vjp(f: Function, *primals: Any, detached: Detached = "error") -> tuple[Any, Function]:
     """The value and a function that multiplies a cotangent from the left: vᵀ·J.
 
     Returns:
@@ -175,11 +192,12 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
     points = [tensor(x) for x in primals]
 
     def pull(cotangent: Any) -> Any:
+        @functools.wraps(f)
         def paired(*args: Any) -> Any:
             y = f(*args)
             return sum((a * c).sum() for a, c in zip(tree_leaves(y), tree_leaves(_matching(cotangent, y)), strict=True))
 
-        return grad(paired, tuple(range(len(points))))(*points)
+        return grad(paired, tuple(range(len(points))), detached=detached)(*points)
 
     if not values_readable(*points):
         return f(*points), pull
@@ -188,15 +206,17 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
     def followed(*inputs: Tensor) -> Any:
         with Tracking() as tracking:
             y = run(f, inputs, points)
-        lost.append(tracking.lost)
+        lost.append(tracking.lost and detached == "error")
         return y
 
     try:
-        value, back = torch.func.vjp(followed, *points)  # type: ignore[misc]
+        with meetings(orders=1) as met:
+            value, back = torch.func.vjp(followed, *points)  # type: ignore[misc]
+        lost.append(lost[-1] or bool(met.errors))
     except Exception:
         lost.append(True)
     if lost[-1]:
-        probe(f, *points)
+        probe(f, *points, detached=detached)
         return run(f, points, points), pull
 
     def pull_back(cotangent: Any) -> Any:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from apolar.algebras.operators import Coordinates, Operator, coordinates
+from apolar.engine.context import Detached
 from apolar.engine.jet import Jet, value
 from apolar.engine.torch_private import tree_map
 from apolar.errors import DtypeError, FunctionError, OperatorError, ShapeError
@@ -55,6 +56,7 @@ class Auxiliary:
 
     def __init__(self, f: Function, has_aux: bool) -> None:
         self.f, self.has_aux, self.aux = f, has_aux, None
+        self.__wrapped__ = f
 
     def __call__(self, x: Tensor) -> Any:
         if not self.has_aux:
@@ -92,6 +94,8 @@ def packed(
             filled[i] = shaped(piece, x.shape)
         return f(*filled, **kwargs)
 
+    g.__wrapped__ = f  # type: ignore[attr-defined]
+
     def unpack(result: Tensor, twice: bool = False) -> Any:
         """Split the last axis, or the last two, into the shapes of the arguments."""
         lead = result.ndim - 1 - twice
@@ -120,11 +124,12 @@ def by_directions(
     operators: Callable[[Coordinates], Sequence[Operator]],
     directions: Tensor,
     chunk_size: int | None,
+    detached: Detached = "error",
 ) -> list[Any]:
     """Operators in symbols that move ``z`` along each of the directions, so many directions at a time."""
     results: list[Any] = []
     for some in directions.split(chunk(chunk_size, len(directions))) if len(directions) else ():
-        results += push(g, (z,), (list(some),), operators(numbered(len(some))))
+        results += push(g, (z,), (list(some),), operators(numbered(len(some))), detached=detached)
     return results
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from apolar.engine.context import values_readable
+from apolar.engine.context import Detached, values_readable
 from apolar.errors import NonFiniteError, ShapeError
 from apolar.transforms.first import jacobian
 from apolar.transforms.inputs import Function, tensor
@@ -43,7 +43,7 @@ class MixedPartials:
         )
 
 
-def mixed_partials(f: Function) -> Function:
+def mixed_partials(f: Function, detached: Detached = "error") -> Function:
     """The Hessian with the symmetry f_xy = f_yx checked, the violation reported.
 
     A Hessian by rules is symmetric by construction, also where the function is not twice continuously differentiable. So the
@@ -52,6 +52,7 @@ def mixed_partials(f: Function) -> Function:
 
     Args:
         f: maps points ``(..., d)`` to numbers ``(...)`` or ``(..., 1)``, row by row.
+        detached: what a value is that leaves the computation, as in :func:`evaluate`.
 
     Returns:
         A function from points ``(..., d)`` to a :class:`MixedPartials`.
@@ -73,8 +74,8 @@ def mixed_partials(f: Function) -> Function:
             raise ShapeError(f"the points must have the coordinates on the last axis, got {tuple(points.shape)}")
         batch, d = points.shape[:-1], points.shape[-1]
         rows = points.reshape(-1, d)
-        exact = _each(hessian(lambda p: _number(f(p))), rows, (d, d))
-        limit, error, converged = _limits(f, rows)
+        exact = _each(hessian(lambda p: _number(f(p)), detached=detached), rows, (d, d))
+        limit, error, converged = _limits(f, rows, detached)
         differs = converged & converged.mT & ((limit - limit.mT).abs() > 10 * (error + error.mT))
         missing = ~torch.isfinite(exact)
         nowhere = (missing & ~converged).flatten(1).any(1)
@@ -109,7 +110,7 @@ SCALES = (1e-2, 1e-4, 1e-6)
 """Steps, relative to the size of the point: each entry is taken at the one where its limit is known best."""
 
 
-def _limits(f: Function, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _limits(f: Function, rows: Tensor, detached: Detached) -> tuple[Tensor, Tensor, Tensor]:
     """∂_b(∂ₐ f) as the limit of central differences of the exact ∂ₐ f along axis b, its error, and whether it exists.
 
     A limit is taken to exist where the quotients over h, h/4 and h/16 agree: beside a kink, but not at it, they do not.
@@ -119,7 +120,9 @@ def _limits(f: Function, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     axes = torch.eye(d, dtype=rows.dtype, device=rows.device)
 
     def gradients(points: Tensor) -> Tensor:
-        return _each(jacobian(lambda p: _number(f(p))), points.reshape(-1, d), (d,)).reshape(points.shape)
+        return _each(jacobian(lambda p: _number(f(p)), detached=detached), points.reshape(-1, d), (d,)).reshape(
+            points.shape
+        )
 
     def quotient(h: Tensor) -> tuple[Tensor, Tensor]:
         """The quotient, and its rounding error."""

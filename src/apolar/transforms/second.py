@@ -8,10 +8,12 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from apolar.engine.context import values_readable
+from apolar.engine.context import Detached, values_readable
+from apolar.engine.jet import refusal
 from apolar.engine.torch_private import tree_map
 from apolar.errors import OperatorError, ShapeError
 from apolar.evaluation.evaluate import push, run
+from apolar.rules.kinks import meetings
 from apolar.transforms.first import grad, jvp
 from apolar.transforms.inputs import (
     Argnums,
@@ -30,14 +32,24 @@ from apolar.transforms.inputs import (
 DENSE_HESSIAN = 24
 """Up to so many variables a Hessian is one forward pass; beyond, reverse mode over dual numbers costs less."""
 
+ROWS_AT_A_TIME = 8
+"""Rows of a large Hessian in one forward pass, where reverse mode fails."""
 
-def hessian(f: Function, argnums: Argnums = 0, has_aux: bool = False, chunk_size: int | None = None) -> Function:
+
+def hessian(
+    f: Function,
+    argnums: Argnums = 0,
+    has_aux: bool = False,
+    chunk_size: int | None = None,
+    detached: Detached = "error",
+) -> Function:
     """All second derivatives of all outputs.
 
     Args:
         f: returns a tensor ``(*out)``, or a tuple, list or dictionary of them.
         argnums: the argument, or the arguments, to differentiate with respect to.
         chunk_size: how many rows of the Hessian to compute at a time.
+        detached: what a value is that leaves the computation, as in :func:`evaluate`.
 
     Returns:
         A function to tensors ``(*out, *in, *in)``, nested like the output of ``f`` and then twice like ``argnums``.
@@ -53,12 +65,21 @@ def hessian(f: Function, argnums: Argnums = 0, has_aux: bool = False, chunk_size
     def hessians(*args: Any, **kwargs: Any) -> Any:
         g, z, unpack = packed(f, args, argnums, kwargs)
         value = Auxiliary(g, has_aux)
-        dense = z.numel() > DENSE_HESSIAN and values_readable(z) and _single(value, z)
-        joint = _hessian_by_reverse(value, z, chunk_size) if dense else _hessian_forward(value, z, chunk_size)
+        joint = _joint(value, z, chunk_size, detached)
         result = tree_map(lambda h: unpack(h, twice=True), joint)
         return (result, value.aux) if has_aux else result
 
     return hessians
+
+
+def _joint(value: Function, z: Tensor, chunk_size: int | None, detached: Detached) -> Any:
+    """The Hessian by one vector of all arguments, by the way that costs less where it is open."""
+    if z.numel() > DENSE_HESSIAN and values_readable(z) and _single(value, z):
+        found = _hessian_by_reverse(value, z, chunk_size, detached)
+        if found is not None:
+            return found
+        chunk_size = ROWS_AT_A_TIME if chunk_size is None else chunk_size
+    return _hessian_forward(value, z, chunk_size, detached)
 
 
 def _single(value: Function, z: Tensor) -> bool:
@@ -67,7 +88,7 @@ def _single(value: Function, z: Tensor) -> bool:
     return isinstance(y, Tensor) and y.numel() == 1
 
 
-def _hessian_forward(value: Function, z: Tensor, chunk_size: int | None) -> Any:
+def _hessian_forward(value: Function, z: Tensor, chunk_size: int | None, detached: Detached) -> Any:
     """One pass over the products of two symbols, or one for each chunk of rows."""
     n = z.numel()
     symbols = list(numbered(max(n, 1)))
@@ -76,33 +97,47 @@ def _hessian_forward(value: Function, z: Tensor, chunk_size: int | None) -> Any:
     size = chunk(chunk_size, n)
     for start in range(0, n, size):
         pairs = [(i, j) for i in range(start, min(start + size, n)) for j in range(i, n)]
-        upper.update(zip(pairs, push(value, (z,), seeds, [symbols[i] * symbols[j] for i, j in pairs]), strict=True))
+        operators = [symbols[i] * symbols[j] for i, j in pairs]
+        upper.update(zip(pairs, push(value, (z,), seeds, operators, detached=detached), strict=True))
     entries = [upper[min(i, j), max(i, j)] for i in range(n) for j in range(n)]
     if not entries:
         return tree_map(lambda y: y.new_zeros(*y.shape, 0, 0), run(value, (z,), (z,)))
     return tree_map(lambda *parts: torch.stack(parts, -1).reshape(*parts[0].shape, n, n), *entries)
 
 
-def _hessian_by_reverse(value: Function, z: Tensor, chunk_size: int | None) -> Tensor:
-    """Rows of the Hessian as gradients of directional derivatives, many at a time."""
+def _hessian_by_reverse(value: Function, z: Tensor, chunk_size: int | None, detached: Detached) -> Tensor | None:
+    """Rows of the Hessian as gradients of directional derivatives, many at a time.
+
+    None for a function that does not go through ``vmap`` or reverse mode, or that meets a kink: forward mode takes it, or says
+    why it does not.
+    """
 
     def row(v: Tensor) -> Tensor:
-        return torch.func.grad(lambda x: one_number(jvp(value, (x,), (v,))[1]))(z)
+        return torch.func.grad(lambda x: one_number(jvp(value, (x,), (v,), detached)[1]))(z)
 
     units = torch.eye(z.numel(), dtype=z.dtype, device=z.device)
-    with torch.autocast(z.device.type, enabled=False):
-        H = torch.vmap(row, chunk_size=chunk(chunk_size, z.numel()))(units)
+    before = refusal.set(None)
+    try:
+        with torch.autocast(z.device.type, enabled=False), meetings(orders=1) as met:
+            H = torch.vmap(row, chunk_size=chunk(chunk_size, z.numel()))(units)
+    except Exception:
+        return None
+    finally:
+        refusal.reset(before)
+    if met.errors:
+        return None
     shape = value(z).shape
     return H.reshape(*shape, z.numel(), z.numel())
 
 
-def hvp(f: Function, x: Any, v: Any) -> Tensor:
+def hvp(f: Function, x: Any, v: Any, detached: Detached = "error") -> Tensor:
     """The Hessian of a function that returns one number, times a vector.
 
     Args:
         f: maps a tensor ``(*in)`` to one number.
         x: the point ``(*in)``.
         v: the direction ``(*in)``.
+        detached: what a value is that leaves the computation, as in :func:`evaluate`.
 
     Returns:
         H·v ``(*in)``.
@@ -115,24 +150,25 @@ def hvp(f: Function, x: Any, v: Any) -> Tensor:
     x, v = tensor(x), tensor(v)
     if x.shape != v.shape:
         raise ShapeError(f"the direction must have the shape of the point: {tuple(x.shape)} and {tuple(v.shape)}")
-    return grad(lambda y: jvp(f, (y,), (v,))[1])(x)
+    return grad(lambda y: jvp(f, (y,), (v,), detached)[1], detached=detached)(x)
 
 
-def vhp(f: Function, x: Any, v: Any) -> Tensor:
+def vhp(f: Function, x: Any, v: Any, detached: Detached = "error") -> Tensor:
     """A vector times the Hessian of a function that returns one number: the same as :func:`hvp`, by symmetry.
 
     >>> ap.vhp(lambda x: (x**3).sum(), torch.tensor([1.0, 2.0]), torch.tensor([1.0, 0.0]))
     tensor([6., 0.])
     """
-    return hvp(f, x, v)
+    return hvp(f, x, v, detached)
 
 
-def hessian_diagonal(f: Function, chunk_size: int | None = None) -> Function:
+def hessian_diagonal(f: Function, chunk_size: int | None = None, detached: Detached = "error") -> Function:
     """The unmixed second derivatives ∂²f/∂xⱼ².
 
     Args:
         f: maps a tensor ``(*in)`` to a tensor ``(*out)``.
         chunk_size: how many of them to compute at a time; all by default.
+        detached: what a value is that leaves the computation, as in :func:`evaluate`.
 
     Returns:
         A function to tensors ``(*out, *in)``.
@@ -143,7 +179,7 @@ def hessian_diagonal(f: Function, chunk_size: int | None = None) -> Function:
 
     def diagonal(x: Any) -> Any:
         g, z, unpack = packed(f, (x,), 0, {})
-        columns = by_directions(g, z, lambda symbols: [d**2 for d in symbols], axes_of(z), chunk_size)
+        columns = by_directions(g, z, lambda symbols: [d**2 for d in symbols], axes_of(z), chunk_size, detached)
         return tree_map(unpack, last_axis(g, z, columns))
 
     return diagonal
@@ -157,7 +193,11 @@ class TraceEstimate(NamedTuple):
 
 
 def hessian_trace(
-    f: Function, samples: int | None = None, generator: torch.Generator | None = None, chunk_size: int | None = None
+    f: Function,
+    samples: int | None = None,
+    generator: torch.Generator | None = None,
+    chunk_size: int | None = None,
+    detached: Detached = "error",
 ) -> Function:
     """The sum of the unmixed second derivatives over all entries of the input.
 
@@ -166,6 +206,7 @@ def hessian_trace(
         samples: None for the exact trace; or how many random directions to average over, 2 or more.
         generator: where the random directions come from.
         chunk_size: how many directions to carry at a time; all by default.
+        detached: what a value is that leaves the computation, as in :func:`evaluate`.
 
     Returns:
         A function to the trace ``(*out)``; with ``samples`` to a pair of the estimate and its standard error.
@@ -181,10 +222,11 @@ def hessian_trace(
     def trace(x: Any) -> Any:
         g, z, _ = packed(f, (x,), 0, {})
         if samples is None:
-            parts = by_directions(g, z, lambda symbols: [symbols.laplacian], axes_of(z), chunk_size)
+            parts = by_directions(g, z, lambda symbols: [symbols.laplacian], axes_of(z), chunk_size, detached)
             return tree_map(lambda y: y.sum(-1), last_axis(g, z, parts))
         signs = torch.randint(0, 2, (samples, z.numel()), generator=generator, device=z.device)
-        parts = by_directions(g, z, lambda symbols: [d**2 for d in symbols], (2 * signs - 1).to(z.dtype), chunk_size)
+        directions = (2 * signs - 1).to(z.dtype)
+        parts = by_directions(g, z, lambda symbols: [d**2 for d in symbols], directions, chunk_size, detached)
         return tree_map(lambda *pieces: _estimate(torch.stack(pieces)), *parts)
 
     return trace

@@ -8,6 +8,7 @@ Above the records of ``rules``, which tell what leaves and what is constant; bel
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from torch import Tensor
 from torch.nn import Parameter
 from torch.overrides import TorchFunctionMode
 
+from apolar.engine.context import stopped
 from apolar.engine.jet import Jet
 from apolar.engine.torch_private import transform_depth, transform_level, tree_leaves
 from apolar.rules.facts import wrong_in_reverse
@@ -40,9 +42,13 @@ class Tracking(TorchFunctionMode):
         self._depth = transform_depth()
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if self.lost or stopped.get():
+            return func(*args, **(kwargs or {}))
+        if Jet in types:  # jets look themselves, but for what leaves with their components
+            with self if record_of(func).leaves else nullcontext():
+                return func(*args, **(kwargs or {}))
         result = func(*args, **kwargs) if kwargs else func(*args)
-        if not (self.lost or Jet in types):  # jets look themselves
-            self.lost = self._loses(func, args, kwargs, result)
+        self.lost = self._loses(func, args, kwargs, result)
         return result
 
     def _loses(self, func: Any, args: Any, kwargs: Any, result: Any) -> bool:
