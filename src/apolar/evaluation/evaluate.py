@@ -176,9 +176,8 @@ def _tested(
         return push(f, points, trial.directions(seeds, factor), together, new_context(points, check_finite, detached))
 
     def again() -> list[Any]:
-        with (
-            nullcontext() if saved_as_they_are() else torch.no_grad()
-        ):  # where the pass is repeated, it must save the same
+        # Where hooks take what is saved, the pass may be repeated, and must save the same then.
+        with nullcontext() if saved_as_they_are() else torch.no_grad():
             return found(SHORTER)[count:]
 
     try:
