@@ -241,6 +241,7 @@ BUILT_IN: dict[type[ApolarError], type[Exception]] = {
     errors.OperatorError: ValueError,
     errors.ShapeError: ValueError,
     errors.DtypeError: TypeError,
+    errors.ModifiedError: RuntimeError,
     errors.NonFiniteError: ValueError,
     errors.FunctionError: RuntimeError,
     errors.DetachedError: RuntimeError,

@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 import apolar as ap
-from apolar.evaluation.row_independence import PATIENCE, Trial, Verdict
+from apolar.evaluation.row_independence import PATIENCE, SHAPES, Trial, Verdict
 
 C = ap.coordinates("x y")
 dx, dy = C
@@ -221,11 +222,23 @@ def test_what_is_0_in_a_direction_is_not_asked_for() -> None:
 # ------------------------------------------------------------------------------------------------------ side effects
 
 
-def test_a_refused_call_leaves_modules_and_random_numbers_as_they_were() -> None:
+REFUSING: dict[str, Callable[[nn.Module], Any]] = {
+    "evaluate": lambda net: ap.evaluate(lambda p: net(p), X, dx),
+    "with a limit": lambda net: ap.evaluate(net, X, dx, max_memory=100_000),
+    "in chunks": lambda net: ap.evaluate(net, X, dx, chunk_size=3),
+    "a transform": lambda net: ap.laplacian(net)(X),
+    "a residual": lambda net: ap.residual("x y")(lambda u: u.x)(net, X),
+    "a captured operator": lambda net: ap.compile(dx)(net, X),
+    "a check": lambda net: ap.check(net, X, dx),
+}
+
+
+@pytest.mark.parametrize("name", REFUSING)
+def test_a_refused_call_leaves_modules_and_random_numbers_as_they_were(name: str) -> None:
     net = nn.Sequential(nn.Linear(2, 8), nn.BatchNorm1d(8), nn.Dropout(0.5), nn.Linear(8, 1)).double()
     before, random = {k: v.clone() for k, v in net.state_dict().items()}, torch.get_rng_state()
     with pytest.raises(ap.RowCouplingError):
-        ap.evaluate(lambda p: net(p), X, dx)
+        REFUSING[name](net)
     assert all(torch.equal(v, before[k]) for k, v in net.state_dict().items())
     assert torch.equal(torch.get_rng_state(), random)
 
@@ -328,6 +341,22 @@ def test_the_call_after_a_refusal_is_tested() -> None:
     for points in (HIGH - 5, HIGH, HIGH, HIGH):
         with pytest.raises(ap.RowCouplingError) if points is HIGH else nullcontext():
             ap.evaluate(above_a_threshold, points, dx)
+
+
+def test_batches_of_ever_other_shapes_share_a_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+    net, rows = nn.Softplus(), iter(range(2, 1000))
+    found = schedule(monkeypatch, lambda: ap.evaluate(net, draw(next(rows), 2), dx), 300)
+    assert found[:SHAPES] == list(range(SHAPES))
+    assert found[-1] - found[-2] == PATIENCE + 1
+
+
+def test_a_pass_that_is_checkpointed_saves_the_same_when_it_is_run_again() -> None:
+    net, x = nn.Sequential(nn.Linear(2, 8), nn.Tanh(), nn.Linear(8, 1)).double(), X.clone().requires_grad_()
+    for _ in range(6):
+        y = checkpoint(lambda p: ap.evaluate(net, p, C.laplacian), x, use_reentrant=False)
+        (found,) = torch.autograd.grad(y.sum(), x)
+    (expected,) = torch.autograd.grad(ap.evaluate(net, x, C.laplacian).sum(), x)
+    assert torch.allclose(found, expected, rtol=1e-12)
 
 
 def test_patience_ends() -> None:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 import apolar as ap
 from apolar.engine.jet import RULES, Jet
 from apolar.errors import DtypeError, FunctionError, OperatorError, RowCouplingError, VerificationError
+from apolar.evaluation.row_independence import Trial
 from apolar.verification.check import Verdict
 from apolar.verification.references import finite_differences, in_double, nested_reverse_mode, polarised
 
@@ -301,3 +302,14 @@ def test_in_double() -> None:
     copy.load_state_dict(net.state_dict())
     torch.testing.assert_close(doubled(X.double()), copy(X.double()), rtol=1e-14, atol=1e-14)
     assert in_double(lambda p: p.numpy() and p, X) is None
+
+
+def test_mixed_rows_are_confirmed_by_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the test of rows does not see them: every row moves on a way of its own."""
+    monkeypatch.setattr(Trial, "judge", lambda *_: None)
+    points = torch.rand(4, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) + 0.5
+    for f in (
+        lambda p: (p**2).reshape(-1, 2, 2).sum(1, keepdim=True).expand(-1, 2, 2).reshape(-1, 2),
+        lambda p: p.flip(0),
+    ):
+        assert not ap.check(f, points, dx).ok

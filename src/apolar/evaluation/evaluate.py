@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cmath import isfinite
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from numbers import Real
 from typing import Any, TypeAlias
 
@@ -18,6 +19,7 @@ from apolar.engine.jet import Jet, refusal
 from apolar.engine.torch_private import (
     StopRecomputation,
     outside_of_compilers,
+    saved_as_they_are,
     tree_flatten,
     tree_leaves,
     tree_unflatten,
@@ -39,6 +41,7 @@ from apolar.evaluation.row_independence import (
     Trial,
     check_shape,
     random_direction,
+    state_kept,
     trial_of,
     visible,
     with_trial,
@@ -118,7 +121,8 @@ def evaluate(
         raise ShapeError(f"chunk_size and max_memory need points (N, ..., d), got {tuple(tensors[0].shape)}")
     if max_memory is not None:
         over, larger = algebra(*wanted), algebra(*with_trial(wanted))  # the latter in calls that test rows
-        fitting = rows_within(lambda *x: call(f, x, x), tensors, over, max_memory)
+        with state_kept(f, tensors):
+            fitting = rows_within(lambda *x: call(f, x, x), tensors, over, max_memory)
         fitting = max(1, fitting * over.size // larger.size)
         chunk_size = min(fitting, chunk_size or fitting)
     if chunk_size is None or (max_memory is not None and chunk_size >= batch[0]):
@@ -171,11 +175,16 @@ def _tested(
     def found(factor: float = 1.0) -> list[Any]:
         return push(f, points, trial.directions(seeds, factor), together, new_context(points, check_finite, detached))
 
+    def again() -> list[Any]:
+        # Where hooks take what is saved, the pass may be repeated, and must save the same then.
+        with nullcontext() if saved_as_they_are() else torch.no_grad():
+            return found(SHORTER)[count:]
+
     try:
         with trial:
             results = found()
             check(results[0], points, batch)
-            trial.judge(results[count:], lambda: found(SHORTER)[count:])
+            trial.judge(results[count:], again)
     except SingularPoint:  # perhaps along the directions of the trial only
         return _tested(f, points, seeds, operators, batch, check_finite, detached, check, None)
     return results[:count]

@@ -28,12 +28,15 @@ from apolar.algebras.operators import Coordinates, Operator
 from apolar.engine.context import recording
 from apolar.engine.guard import Guard, Memory, likeness
 from apolar.engine.jet import plain
-from apolar.engine.torch_private import in_transform, is_tracing, tree_leaves
-from apolar.errors import RowCouplingError
+from apolar.engine.torch_private import in_transform, is_tracing, saved_as_they_are, tree_leaves
+from apolar.errors import ApolarError, RowCouplingError
 from apolar.evaluation.seeds import Directions, Units
 
 PATIENCE = 64
 """At most so many calls pass from one test to the next while what the function reads stays the same."""
+
+SHAPES = 16
+"""Batches of so many shapes have a verdict of their own."""
 
 TOLERANCE = {torch.float64: 1e-11, torch.float32: 1e-4, torch.float16: 0.1, torch.bfloat16: 0.3}
 """Differences up to so much of the largest entry are rounding. Networks leave 2e-14 in float64 and 6e-6 in float32, at orders
@@ -82,6 +85,11 @@ class Seen:
     guard: Guard
     verdicts: dict[Any, Verdict] = field(default_factory=dict)
 
+    def kind(self, batch: tuple[int, ...], *what: Any) -> Any:
+        """The key of a verdict: where there are more and more shapes of batches, they share one."""
+        many = (batch, *what) not in self.verdicts and sum(key[1:] == what for key in self.verdicts) >= SHAPES
+        return (None if many else batch, *what)
+
 
 _seen: Memory[Seen] = Memory(most=8)
 
@@ -92,20 +100,32 @@ def trial_of(
     """The test that this call of ``f`` is to make, or None where none is due.
 
     One is due at the first call for these operators and a batch of this shape, where something that ``f`` reads has changed,
-    and after 0, 1, 2, 4, …, 64, 64, … more calls; none where nobody may look at values.
+    and after 0, 1, 2, 4, …, 64, 64, … more calls; none where nobody may look at values. Where hooks take what is saved for
+    reverse mode, as those of torch.utils.checkpoint do, which runs a call again that must save the same: in every call.
     """
     if not visible(points, batch):
         return None
-    seen, kind = _seen.find(likeness(f), f), (batch, points[0].ndim, tuple(wanted))
-    verdict = seen.verdicts.get(kind) if seen else None
-    if verdict is not None and verdict.holds() and not _always.get():
+    seen = _seen.find(likeness(f), f) or _followed(f)
+    kind = seen.kind(batch, points[0].ndim, *wanted)
+    verdict = seen.verdicts.get(kind)
+    if verdict is not None and verdict.holds() and saved_as_they_are() and not _always.get():
         return None
-    return Trial(f, points, batch, wanted, seen or _followed(f), kind)
+    return Trial(f, points, batch, wanted, seen, kind)
 
 
 def guard_of(f: Callable[..., Any]) -> Guard:
     """A guard for what ``f`` reads now, but for what it changes itself."""
     return (_seen.find(likeness(f), f) or _followed(f)).guard
+
+
+@contextmanager
+def state_kept(f: Callable[..., Any], points: Sequence[Tensor]) -> Iterator[None]:
+    """Calls of ``f`` leave modules and random numbers as they were."""
+    state = State(guard_of(f).modules(), points)
+    try:
+        yield
+    finally:
+        state.restore()
 
 
 @contextmanager
@@ -189,7 +209,9 @@ class Trial:
         if suspects and self.state is not None:
             self.state.restore()
             second = self._differences(again())
-            alike = all(torch.equal(a.value, b.value) for a, b in zip(first, second, strict=True))  # f is not random
+            alike = all(
+                torch.equal(*_numbers(a.value, b.value)) for a, b in zip(first, second, strict=True)
+            )  # not random
             if not alike or any(a.excess > 1 and a.scales_to(b) for a, b in zip(first, second, strict=True)):
                 raise RowCouplingError(
                     "f mixes rows: the result of a point changes when other points change, so its derivative with respect to "
@@ -221,17 +243,18 @@ class Trial:
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
         state, self.state = self.state, None
-        if state is not None and error is not None:
+        if state is not None and error is None and self.seen is not None:
+            self._remember(self.seen)
+        elif state is not None and isinstance(error, ApolarError):
             state.restore()
-        if state is not None and self.seen is not None:
-            self._remember(self.seen, error is None)
+            if self.seen is not None:
+                self.seen.verdicts.pop(self.kind, None)
 
-    def _remember(self, seen: Seen, passed: bool) -> None:
-        earlier = seen.verdicts.pop(self.kind, None)
-        if passed:
-            seen.verdicts[self.kind] = earlier.again() if earlier else Verdict()
-            if not seen.guard.holds(self.f):  # f itself changes what it reads
-                _followed(self.f, frozenset(seen.guard.differences(self.f))).verdicts = seen.verdicts
+    def _remember(self, seen: Seen) -> None:
+        earlier = seen.verdicts.get(self.kind)
+        seen.verdicts[self.kind] = earlier.again() if earlier else Verdict()
+        if not seen.guard.holds(self.f):  # f itself changes what it reads
+            _followed(self.f, frozenset(seen.guard.differences(self.f))).verdicts = seen.verdicts
 
 
 @dataclass
@@ -343,6 +366,11 @@ def _with_trial(wanted: tuple[Operator, ...]) -> tuple[Operator, ...]:
     )
 
 
+def _numbers(*tensors: Tensor) -> list[Tensor]:
+    """With 0 for NaN, which is not equal to itself."""
+    return [torch.where(torch.isnan(x), 0.0, x) for x in tensors]
+
+
 def _bare(x: Tensor) -> Tensor:
     """Without the wrappers of transforms: all of a batch of vmap."""
     bare: Tensor = plain(torch.func.debug_unwrap(x, recurse=True))
@@ -354,9 +382,10 @@ def _size(points: Sequence[Tensor], directions: Sequence[Tensor | None]) -> Any:
     moved = [(plain(x), plain(v)) for x, v in zip(points, directions, strict=True) if v is not None and x.numel()]
     if not moved:
         return 1.0
-    reach = torch.stack([(x * v).abs().amax() for x, v in moved]).amax()
-    size = reach / torch.stack([(v * v).abs().amax() for _, v in moved]).amax()
-    return torch.where(torch.isfinite(size) & (size > 0), size, 1.0)
+    with nullcontext() if in_transform() else torch.no_grad():
+        reach = torch.stack([(x * v).abs().amax() for x, v in moved]).amax()
+        size = reach / torch.stack([(v * v).abs().amax() for _, v in moved]).amax()
+        return torch.where(torch.isfinite(size) & (size > 0), size, 1.0)
 
 
 def tolerance(dtype: torch.dtype) -> float:
