@@ -173,3 +173,35 @@ def test_what_goes_wrong_is_said_in_the_words_of_apolar(name: str) -> None:
     call, error, message = FAILING[name]
     with pytest.raises(error, match=message):
         call()
+
+
+LINE = torch.linspace(-0.5, 1.5, 30, dtype=torch.float64)
+
+
+@torch.jit.script
+def scripted(x: torch.Tensor) -> torch.Tensor:
+    if bool(x[0] < 0):
+        return (x**4).sum()
+    return x.sum()
+
+
+UNBATCHED = {
+    "a mask": (lambda x: (x[x > 0] ** 4).sum(), lambda x: 12 * x**2 * (x > 0)),
+    "nonzero": (lambda x: (x[(x > 0).nonzero()[:, 0]] ** 4).sum(), lambda x: 12 * x**2 * (x > 0)),
+    "a condition": (lambda x: (x**4).sum() if x[0] < 0 else x.sum(), lambda x: 12 * x**2),
+    "TorchScript": (scripted, lambda x: 12 * x**2),
+    "torch.func": (lambda x: torch.func.grad(lambda y: (y**5).sum() / 5)(x).sum(), lambda x: 12 * x**2),
+    "a sparse matrix": (lambda x: ((torch.eye(30, dtype=x.dtype).to_sparse_csr() @ x) ** 4).sum(), lambda x: 12 * x**2),
+    "checkpoint": (
+        lambda x: torch.utils.checkpoint.checkpoint(lambda y: (y**4).sum(), x, use_reentrant=False),
+        lambda x: 12 * x**2,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", UNBATCHED)
+def test_functions_that_vmap_does_not_take_in_many_variables(name: str) -> None:
+    f, diagonal = UNBATCHED[name]
+    for x in (LINE, LINE[:6]):
+        if name != "a sparse matrix" or len(x) == 30:
+            assert torch.allclose(ap.hessian(f)(x), torch.diag(diagonal(x)))

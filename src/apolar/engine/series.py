@@ -89,14 +89,19 @@ class Expansion:
         return self.entry(z, *self.parameters, **dict(self.options))
 
 
-@lru_cache(maxsize=4096)
 def expansion(
     entry: Elementwise,
     parameters: tuple[Any, ...] = (),
     options: tuple[tuple[str, Any], ...] = (),
     kinks: tuple[float, ...] = (),
 ) -> Expansion:
-    """The same one for the same function and parameters."""
+    """The same one for the same function and parameters; numbers of different types, as 3 and 3.0, are not the same."""
+    kinds = tuple([type(p) for p in parameters]) if parameters else ()
+    return _expansion(entry, parameters, options, kinks, kinds)
+
+
+@lru_cache(maxsize=4096, typed=True)
+def _expansion(entry: Elementwise, parameters: Any, options: Any, kinks: Any, kinds: Any) -> Expansion:
     return Expansion(entry, parameters, options, kinks)
 
 

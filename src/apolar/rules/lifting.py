@@ -29,6 +29,11 @@ SIMPLE = series.NUMBERS | {str, type(None)}
 """The types of parameters that are told at once to be no tensors."""
 
 
+def _number(x: Any) -> Any:
+    """A number of NumPy as one of Python."""
+    return x.item() if isinstance(x, (np.generic, np.ndarray)) and x.ndim == 0 else x
+
+
 def elementwise(rule: Rule) -> JetRule:
     """φ(g) = Σₖ φ⁽ᵏ⁾(g₀)/k! · nᵏ."""
     entry = rule.definition
@@ -37,6 +42,8 @@ def elementwise(rule: Rule) -> JetRule:
     def elementwise_rule(jet: Jet, func: Any, x: Any, *parameters: Any, **options: Any) -> Jet:
         others = (*parameters, *options.values()) if options else parameters
         simple = all([type(p) in SIMPLE for p in others])
+        if not simple:
+            parameters, options = map_tree(_number, parameters), map_tree(_number, options)
         if not belongs(x, jet) or not (simple or next(jets(others), None) is None):
             raise unsupported(func, jet, "Only its first argument may depend on the coordinates.")
         dtype = x.dtype

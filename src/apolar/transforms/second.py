@@ -32,9 +32,6 @@ from apolar.transforms.inputs import (
 DENSE_HESSIAN = 24
 """Up to so many variables a Hessian is one forward pass; beyond, reverse mode over dual numbers costs less."""
 
-ROWS_AT_A_TIME = 8
-"""Rows of a large Hessian in one forward pass, where reverse mode fails."""
-
 
 def hessian(
     f: Function,
@@ -76,9 +73,7 @@ def _joint(value: Function, z: Tensor, chunk_size: int | None, detached: Detache
     """The Hessian by one vector of all arguments, by the way that costs less where it is open."""
     if z.numel() > DENSE_HESSIAN and values_readable(z) and _single(value, z):
         found = _hessian_by_reverse(value, z, chunk_size, detached)
-        if found is not None:
-            return found
-        chunk_size = ROWS_AT_A_TIME if chunk_size is None else chunk_size
+        return _hessian_by_rows(value, z, detached) if found is None else found
     return _hessian_forward(value, z, chunk_size, detached)
 
 
@@ -106,28 +101,41 @@ def _hessian_forward(value: Function, z: Tensor, chunk_size: int | None, detache
 
 
 def _hessian_by_reverse(value: Function, z: Tensor, chunk_size: int | None, detached: Detached) -> Tensor | None:
-    """Rows of the Hessian as gradients of directional derivatives, many at a time.
+    """Rows of the Hessian as gradients of directional derivatives, many at a time or one after the other.
 
-    None for a function that does not go through ``vmap`` or reverse mode, or that meets a kink: forward mode takes it, or says
-    why it does not.
+    None for a function that does not go through reverse mode, or that meets a kink: forward mode takes it, or says why it does
+    not.
     """
 
     def row(v: Tensor) -> Tensor:
         return torch.func.grad(lambda x: one_number(jvp(value, (x,), (v,), detached)[1]))(z)
 
     units = torch.eye(z.numel(), dtype=z.dtype, device=z.device)
-    before = refusal.set(None)
-    try:
-        with torch.autocast(z.device.type, enabled=False), meetings(orders=1) as met:
-            H = torch.vmap(row, chunk_size=chunk(chunk_size, z.numel()))(units)
-    except Exception:
-        return None
-    finally:
-        refusal.reset(before)
-    if met.errors:
-        return None
-    shape = value(z).shape
-    return H.reshape(*shape, z.numel(), z.numel())
+    together = torch.vmap(row, chunk_size=chunk(chunk_size, z.numel()))
+    for rows in (together, lambda units: torch.stack(list(map(row, units)))):
+        before = refusal.set(None)
+        try:
+            with torch.autocast(z.device.type, enabled=False), meetings(orders=1) as met:
+                H = rows(units)
+            return None if met.errors else H.reshape(*value(z).shape, z.numel(), z.numel())
+        except Exception:  # what vmap or reverse mode does not take: conditions on values, TorchScript, ...
+            continue
+        finally:
+            refusal.reset(before)
+    return None
+
+
+def _hessian_by_rows(value: Function, z: Tensor, detached: Detached) -> Tensor:
+    """Forward mode for each row: its direction beside those of some columns at a time, over the same algebra for all rows."""
+    units = axes_of(z)
+
+    def entries(unit: Tensor, columns: Tensor) -> list[Tensor]:
+        first, *others = numbered(len(columns) + 1)
+        found: list[Tensor] = push(value, (z,), ([unit, *columns],), [first * d for d in others], detached=detached)
+        return found
+
+    rows = [[y for columns in units.split(DENSE_HESSIAN) for y in entries(unit, columns)] for unit in units]
+    return torch.stack([torch.stack(row, -1) for row in rows], -2)
 
 
 def hvp(f: Function, x: Any, v: Any, detached: Detached = "error") -> Tensor:
