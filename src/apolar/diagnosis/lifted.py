@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from apolar.algebras.operators import Operator
@@ -102,11 +103,15 @@ class Passes:
             seen = [*results, *self._components(output)] if isinstance(output, Jet) else results
             if known.nonfinite is not None and not all(map(finite, seen)):
                 self.memory.report_mark(known.nonfinite)
+            unrecorded = NONE
+            if not torch.is_grad_enabled() and self.memory.switched_off is not None:
+                unrecorded = frozenset({self.memory.marked("no-grad", self.memory.switched_off, "evaluate")})
             for result in results:
                 self.memory.traces[result] = Trace(
                     "evaluate",
                     place,
                     result.requires_grad,
+                    unrecorded,
                     era=self.memory.era,
                     oldest=self.memory.era,
                     nonfinite=known.nonfinite,
