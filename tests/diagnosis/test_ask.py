@@ -207,3 +207,82 @@ def test_other_errors_are_not_explained():
 def test_refuses_what_is_no_question(subject, x):
     with pytest.raises(ap.ApolarError, match="give an output and the tensor"):
         ap.diagnose(subject, x)
+
+
+# -------------------------------------------------------------------------------------------------------- lifted passes
+
+dx, dy = ap.coordinates("x y")
+STRAIGHT = nn.Sequential(nn.Linear(2, 8), nn.ReLU(), nn.Linear(8, 1))
+SMOOTH = nn.Sequential(nn.Linear(2, 8), nn.Tanh(), nn.Linear(8, 1))
+
+
+def total(x):
+    return STRAIGHT(x).sum()
+
+
+SECOND_DERIVATIVES = {
+    "evaluate": lambda: ap.evaluate(STRAIGHT, POINTS, dx**2),
+    "heat operator": lambda: ap.evaluate(STRAIGHT, POINTS, dy - dx**2),
+    "in chunks": lambda: ap.evaluate(STRAIGHT, POINTS, dx**2, chunk_size=2),
+    "within memory": lambda: ap.evaluate(STRAIGHT, POINTS, dx**2, max_memory=10_000),
+    "batched": lambda: torch.func.vmap(lambda p: ap.evaluate(STRAIGHT, p, dx**2))(POINTS),
+    "residual": lambda: ap.residual("x y")(lambda u: u.d("x", 2) + u)(STRAIGHT, POINTS),
+    "laplacian": lambda: ap.laplacian(STRAIGHT)(POINTS),
+    "directional": lambda: ap.directional(STRAIGHT, torch.ones(2), 2)(POINTS),
+    "hessian": lambda: ap.hessian(total)(POINTS[0]),
+    "hessian_diagonal": lambda: ap.hessian_diagonal(total)(POINTS[0]),
+    "jacobian of grad": lambda: ap.jacobian(ap.grad(total))(POINTS[0]),
+    "grad of grad": lambda: ap.grad(lambda x: ap.grad(total)(x).sum())(POINTS[0]),
+    "derivative": lambda: ap.derivative(nn.functional.hardtanh, order=2)(POINTS),
+    "taylor": lambda: ap.taylor(torch.abs, order=2)(POINTS),
+    "compiled": lambda: ap.compile(lambda p: ap.evaluate(STRAIGHT, p, dx**2))(POINTS),
+}
+
+
+@pytest.mark.parametrize("call", SECOND_DERIVATIVES.values(), ids=SECOND_DERIVATIVES)
+def test_straight_pieces_are_found_in_every_transform(call):
+    with ap.watch() as d:
+        call()
+    assert (d.codes, d.failures) == (("piecewise-linear",), [])
+
+
+HEALTHY = {
+    "first order": lambda: ap.evaluate(STRAIGHT, POINTS, dx),
+    "smooth outside": lambda: ap.evaluate(lambda p: torch.sin(STRAIGHT(p)), POINTS, dx**2),
+    "smooth": lambda: ap.evaluate(SMOOTH, POINTS, dx**2),
+    "linear": lambda: ap.evaluate(nn.Linear(2, 1), POINTS, dx**2),
+    "gradient": lambda: ap.grad(total)(POINTS[0]),
+    "recomputed": lambda: torch.utils.checkpoint.checkpoint(
+        lambda p: ap.evaluate(SMOOTH, p, dx**2).sum(), POINTS, use_reentrant=False
+    ).backward(),
+    "compiled": lambda: ap.compile(lambda p: ap.evaluate(SMOOTH, p, dx**2))(POINTS),
+    "difference quotients": lambda: ap.check(SMOOTH, POINTS, dx**2),
+}
+
+
+@pytest.mark.parametrize("call", HEALTHY.values(), ids=HEALTHY)
+def test_lifted_passes_without_a_fault(call):
+    with ap.watch() as d:
+        call()
+    assert d.healthy
+
+
+def test_a_function_that_evaluates_by_itself():
+    assert ap.diagnose(lambda p: ap.evaluate(SMOOTH, p, dx**2).sum(), POINTS).healthy
+    assert ap.diagnose(lambda p: ap.evaluate(STRAIGHT, p, dx**2).sum(), POINTS).codes == ("piecewise-linear",)
+
+
+REFUSED = {
+    "detach": lambda: ap.laplacian(lambda p: p.detach() * p)(POINTS),
+    "item": lambda: ap.laplacian(lambda p: p * p.sum().item())(POINTS),
+    "numpy": lambda: ap.grad(lambda p: (torch.from_numpy(p.numpy()) * p).sum())(POINTS[0]),
+    "no-grad": lambda: ap.laplacian(torch.no_grad()(lambda p: p**2))(POINTS),
+    "integer-dtype": lambda: ap.evaluate(SMOOTH, POINTS.long(), dx),
+}
+
+
+@pytest.mark.parametrize("code", REFUSED)
+def test_what_apolar_refused_is_explained_afterwards(code):
+    with pytest.raises(ap.ApolarError) as raised:
+        REFUSED[code]()
+    assert ap.diagnose(raised.value).codes == (code,)

@@ -12,11 +12,14 @@ import torch
 
 import apolar as ap
 from apolar.diagnosis import causes, finding
-from apolar.diagnosis.causes import CAUSES
+from apolar.diagnosis.causes import CAUSES, REMEDIES
 from apolar.diagnosis.finding import DOMAIN, Diagnosis, Finding
 from apolar.text.languages import translate
 
-TEXTS = [text for cause in CAUSES.values() for text in (cause.seen, cause.why, cause.fix)]
+TEXTS = [
+    *(text for cause in CAUSES.values() for text in (cause.seen, cause.why, cause.fix)),
+    *dict.fromkeys(text for remedy in REMEDIES.values() for text in (remedy.why, remedy.fix)),
+]
 PAGE = (Path(__file__).parents[2] / "docs" / "diagnose.md").read_text(encoding="utf-8")
 
 
@@ -81,3 +84,24 @@ def test_the_page_lists_no_other_code():
 def test_codes_of_cuts_are_codes():
     assert set(CAUSES) >= causes.CUTS
     assert finding.DOMAIN == "diagnosis"
+
+
+@pytest.mark.parametrize("code", ["nonfinite-value", "nonfinite-gradient", "nonfinite-second-derivative"])
+@pytest.mark.parametrize(
+    "name, wanted, unwanted",
+    [
+        ("pow", "**", "log"),
+        ("__pow__", "**", "log"),
+        ("linalg_eigh", "eigvalsh", "sqrt"),
+        ("log", "torch.log", "sqrt"),
+        ("sqrt", "torch.sqrt", "log"),
+        ("div", "a / ", "log"),
+        ("acos", "clamp(-1", "sqrt"),
+        ("linalg_vector_norm", "norm", "log"),
+        ("cumprod", "torch.where", "sqrt"),
+    ],
+)
+def test_a_fix_is_about_the_function(code, name, wanted, unwanted):
+    found = Finding(code, values={"name": name, "order": 2})
+    assert wanted in found.fix
+    assert unwanted not in found.fix + found.why

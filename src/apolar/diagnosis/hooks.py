@@ -28,6 +28,8 @@ def hooked(memory: Memory) -> Iterator[None]:
             (torch.inference_mode, "__exit__", _leaving),
             (optimizer.Optimizer, "add_param_group", _adding),
             (torch, "from_numpy", _from_numpy),
+            (torch.autograd.graph.saved_tensors_hooks, "__enter__", _saving),
+            (torch.autograd.graph.saved_tensors_hooks, "__exit__", _saved),
             (torch.utils.checkpoint.CheckpointFunction, "forward", _checkpointing),
         ):
             stack.callback(setattr, owner, name, original := getattr(owner, name))
@@ -113,6 +115,22 @@ def _from_numpy(memory: Memory, from_numpy: Callable[[Any], Tensor]) -> Callable
         return result
 
     return from_array
+
+
+def _saving(memory: Memory, enter: Callable[..., Any]) -> Callable[..., Any]:
+    def __enter__(self: Any) -> Any:
+        memory.saving += 1
+        return enter(self)
+
+    return __enter__
+
+
+def _saved(memory: Memory, leave: Callable[..., Any]) -> Callable[..., Any]:
+    def __exit__(self: Any, *error: Any) -> Any:
+        memory.saving -= 1
+        return leave(self, *error)
+
+    return __exit__
 
 
 def _checkpointing(memory: Memory, forward: Callable[..., Any]) -> Callable[..., Any]:

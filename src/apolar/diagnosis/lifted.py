@@ -12,18 +12,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from apolar.algebras.operators import Operator
 from apolar.diagnosis import graph
+from apolar.diagnosis.messages import code_of
 from apolar.diagnosis.nonfinite import already, finite
-from apolar.diagnosis.operations import ADDITIVE, CASTING, COPYING, DETACHING, KINKED, NUMBERS, STRAIGHT, WITHOUT_VALUES
+from apolar.diagnosis.operations import ADDITIVE, CASTING, COPYING, KINKED, STRAIGHT, WITHOUT_VALUES
 from apolar.diagnosis.places import Place, here
 from apolar.diagnosis.traces import NONE, Mark, Marks, Memory, Trace
-from apolar.engine.context import observer
+from apolar.engine.context import observer, recording
 from apolar.engine.jet import Jet, jets
 from apolar.engine.torch_private import in_transform, tree_leaves
-from apolar.errors import DetachedError
+from apolar.errors import ApolarError, DetachedError
 from apolar.rules.record import Kind, record_of
 
 NORMALISATIONS = {"batch_norm", "_native_batch_norm_legit", "native_batch_norm"}
@@ -39,6 +41,7 @@ class Lifted:
         kinks: the calls of piecewise linear functions on the way.
         curved: whether there are other functions than linear and piecewise linear ones.
         nonfinite: the mark of the NaN or infinity in it.
+        order: of the derivative that it is, where it is the result of a pass inside of another one.
     """
 
     marks: Marks = NONE
@@ -46,6 +49,7 @@ class Lifted:
     kinks: tuple[graph.Origin, ...] = ()
     curved: bool = False
     nonfinite: Mark | None = None
+    order: int = 0
 
 
 POINT = Lifted()
@@ -79,13 +83,16 @@ class Passes:
     ) -> None:
         """A pass has ended with this output, at which the operators were read."""
         with self.memory.guard:
-            if in_transform() or any(isinstance(y, Jet) for y in results):
-                return
             place = here()
             if isinstance(output, Jet):
                 known = self.memory.lifted.get(output, UNSEEN)
                 self._straight(known, operators)
-            else:
+                for y, p in zip(results, operators):
+                    if isinstance(y, Jet):
+                        self.memory.lifted[y] = replace(known, order=known.order + p.order)
+            if in_transform() or any(isinstance(y, Jet) for y in results):
+                return
+            if not isinstance(output, Jet):
                 trace = self.memory.trace(output)
                 cuts = frozenset(mark for mark in trace.marks if mark in self.memory.leaving)
                 known = Lifted(cuts, cuts, nonfinite=trace.nonfinite)
@@ -93,14 +100,18 @@ class Passes:
                     self.memory.report("input-unused", place, shape=tuple(points[0].shape))
             for mark in known.added:
                 self.memory.report_mark(mark)
-            seen = [*results, output.components] if isinstance(output, Jet) else results
+            seen = [*results, *self._components(output)] if isinstance(output, Jet) else results
             if known.nonfinite is not None and not all(map(finite, seen)):
                 self.memory.report_mark(known.nonfinite)
+            unrecorded = NONE
+            if not torch.is_grad_enabled() and self.memory.switched_off is not None:
+                unrecorded = frozenset({self.memory.marked("no-grad", self.memory.switched_off, "evaluate")})
             for result in results:
                 self.memory.traces[result] = Trace(
                     "evaluate",
                     place,
                     result.requires_grad,
+                    unrecorded,
                     era=self.memory.era,
                     oldest=self.memory.era,
                     nonfinite=known.nonfinite,
@@ -110,7 +121,7 @@ class Passes:
 
     def _straight(self, known: Lifted, operators: Sequence[Operator]) -> None:
         """Second derivatives that vanish because the function consists of straight pieces."""
-        if known.kinks and not known.curved and any(p.order > 1 for p in operators):
+        if known.kinks and not known.curved and any(p.order + known.order > 1 for p in operators):
             self.memory.report("piecewise-linear", known.kinks[0].place, name=known.kinks[0].name)
 
     # ------------------------------------------------------------------------------------------------------------ calls
@@ -120,7 +131,7 @@ class Passes:
         memory = self.memory
         inputs = list(dict.fromkeys(tensors((args, kwargs))))
         before = [(x, self._known(x)) for x in inputs]
-        nodes = {x.components.grad_fn for x in inputs if isinstance(x, Jet)}
+        nodes = {c.grad_fn for x in inputs if isinstance(x, Jet) for c in self._components(x)}
         try:
             result = yield
         except DetachedError as error:
@@ -138,9 +149,22 @@ class Passes:
         found = replace(found, nonfinite=self._nonfinite(name, place, before, moved))
         for y in moved:
             memory.lifted[y] = found
-            components = y.components
-            if type(components) is Tensor and components.grad_fn is not None:
-                graph.tag(components, graph.Origin(place, name, 0, found.nonfinite), nodes)
+            for components in self._components(y):
+                if components.grad_fn is not None:
+                    graph.tag(components, graph.Origin(place, name, 0, found.nonfinite), nodes)
+
+    def _components(self, x: Jet) -> Sequence[Tensor]:
+        """The components of a jet, if they may be looked at: computing them must not change what the code does.
+
+        Of hooks on saved tensors, as a checkpoint has them, the first and the second run must see the same.
+        """
+        if in_transform() or recording() or (x.source is not None and self.memory.saving):
+            return ()
+        try:
+            components = x.components
+        except ApolarError:  # of a deferred operation; whoever reads it is told
+            return ()
+        return () if isinstance(components, Jet) else (components,)
 
     def _known(self, x: Tensor) -> Lifted:
         """What is known of a jet, or of a tensor beside it."""
@@ -153,14 +177,8 @@ class Passes:
     def _left(self, name: str, error: DetachedError) -> None:
         """A value left the computation, and apolar refused."""
         memory, place = self.memory, here()
-        code = NUMBERS.get(name, "item")
-        if "switches gradients off" in str(error):
-            code, place = "no-grad", memory.switched_off or place
-        elif name in COPYING:
-            code = "tensor-copy"
-        elif name in DETACHING:
-            code = "detach"
-        memory.report(code, place, name=name)
+        code = "tensor-copy" if name in COPYING else code_of(error) or "item"
+        memory.report(code, (memory.switched_off if code == "no-grad" else None) or place, name=name)
 
     def _constant(
         self, func: Any, name: str, place: Place, outputs: Sequence[Tensor], before: Sequence[tuple[Tensor, Lifted]]
@@ -189,24 +207,24 @@ class Passes:
         kinks = tuple(dict.fromkeys(kink for known in moving for kink in known.kinks))
         curved = any(known.curved for known in moving)
         kind = record_of(func).kind
-        if name in KINKED:
-            kinks = (*kinks, graph.Origin(place, name))
-        elif kind is Kind.BILINEAR or name in STRAIGHT:
+        bare = name.strip("_")
+        if bare in KINKED:
+            kinks = (*kinks, graph.Origin(place, bare))
+        elif kind is Kind.BILINEAR or bare in STRAIGHT:
             curved |= len(moving) > 1 and name not in ADDITIVE
         elif kind is not Kind.LINEAR:
             curved = True
-        return Lifted(marks, added, kinks, curved)
+        return Lifted(marks, added, kinks, curved, order=max(known.order for known in moving))
 
     def _nonfinite(
         self, name: str, place: Place, before: Sequence[tuple[Tensor, Lifted]], outputs: Sequence[Jet]
     ) -> Mark | None:
         """The mark of NaN or infinity in the results: where it comes from, or of this call, where it is born."""
         inherited = next((known.nonfinite for _, known in before if known.nonfinite is not None), None)
-        if inherited is not None or in_transform():
+        if inherited is not None:
             return inherited
-        for y in outputs:
-            components = y.components
-            if type(components) is not Tensor or finite(components):
+        for y, components in ((jet, c) for jet in outputs for c in self._components(jet)):
+            if finite(components):
                 continue
             given = already(self.memory, [x for x, _ in before if not isinstance(x, Jet)], place)
             if given is not None:

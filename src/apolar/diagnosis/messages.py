@@ -6,10 +6,11 @@ import re
 from typing import Any
 
 from apolar.diagnosis.causes import CAUSES
+from apolar.diagnosis.operations import DETACHING, NUMBERS
 from apolar.diagnosis.places import Place
 from apolar.diagnosis.traces import Memory
 from apolar.engine.torch_private import version
-from apolar.errors import RowCouplingError
+from apolar.errors import DetachedError, RowCouplingError
 
 
 def code_of(error: BaseException) -> str | None:
@@ -19,6 +20,9 @@ def code_of(error: BaseException) -> str | None:
     'graph-freed'
     """
     text = str(error)
+    if isinstance(error, DetachedError):
+        taken = re.match(r"\.?(\w+) takes a value", text)
+        return "no-grad" if taken is None else "detach" if taken[1] in DETACHING else NUMBERS.get(taken[1], "item")
     matches = (code for code, cause in CAUSES.items() if any(re.search(m, text) for m in cause.messages))
     return next(matches, None)
 
@@ -31,6 +35,8 @@ def report(memory: Memory, error: BaseException, place: Place, name: str = "", s
         code, place = "batch-coupled", memory.coupled
     if code is None:
         return False
+    if isinstance(error, DetachedError):
+        name = text.split()[0].strip(".")
     if code == "integer-dtype" and (found := re.search(r"got (torch\.\w+)", text)):
         name = found[1]
     written = _writing(memory, text) if code == "saved-in-place" else None

@@ -16,6 +16,7 @@ from apolar.diagnosis.functions import is_opaque
 from apolar.diagnosis.places import Place, name_of
 from apolar.diagnosis.request import Request
 from apolar.diagnosis.traces import Mark, Memory
+from apolar.engine.context import recording
 from apolar.engine.torch_private import family, is_zero_tensor
 
 CHOOSING = {"where", "masked_fill", "masked_fill_", "nan_to_num", "__setitem__", "nansum", "nanmean"}
@@ -58,6 +59,8 @@ def watched(request: Request) -> Iterator[Births]:
     def hook(node: Any) -> Any:
         def look(passed_on: Sequence[Tensor | None], given: Sequence[Tensor | None]) -> None:
             with request.memory.guard:
+                if recording():
+                    return
                 if request.create_graph:
                     _tell(node, passed_on, known, request.order)
                     if is_opaque(node, passed_on, given):
@@ -80,7 +83,11 @@ def watched(request: Request) -> Iterator[Births]:
 
 
 def _is_zero(gradients: Iterable[Tensor | None]) -> bool:
-    return not any(g is not None and g.layout is torch.strided and bool(g.detach().count_nonzero()) for g in gradients)
+    """Whether nothing is passed on; a gradient of another kind than a plain tensor may be anything."""
+    return all(
+        g is None or (type(g) is Tensor and g.layout is torch.strided and not bool(g.detach().count_nonzero()))
+        for g in gradients
+    )
 
 
 def _tell(node: Any, passed_on: Iterable[Tensor | None], known: set[Any], order: int) -> None:

@@ -68,17 +68,17 @@ JOINING = {"cat", "concat", "concatenate", "stack", "hstack", "vstack", "column_
 EXPANDING = {"unsqueeze", "__getitem__"}
 
 KINKED = {
-    "relu", "relu_", "leaky_relu", "leaky_relu_", "prelu", "rrelu", "rrelu_", "threshold", "hardtanh", "hardtanh_", "relu6",
-    "clamp", "clamp_min", "clamp_max", "clip", "abs", "absolute", "abs_", "__abs__", "maximum", "minimum", "fmax", "fmin",
-    "max", "min", "amax", "amin", "hardshrink", "softshrink", "l1_loss", "where", "sort", "topk", "median", "max_pool1d",
-    "max_pool2d", "max_pool3d", "adaptive_max_pool1d", "adaptive_max_pool2d", "hardsigmoid", "hardsigmoid_",
+    "relu", "leaky_relu", "prelu", "rrelu", "threshold", "hardtanh", "relu6", "clamp", "clamp_min", "clamp_max", "clip", "abs",
+    "absolute", "maximum", "minimum", "fmax", "fmin", "max", "min", "amax", "amin", "hardshrink", "softshrink", "l1_loss",
+    "where", "sort", "topk", "median", "max_pool1d", "max_pool2d", "max_pool3d", "adaptive_max_pool1d", "adaptive_max_pool2d",
+    "hardsigmoid",
 }  # fmt: skip
-"""Piecewise linear functions, by their names."""
+"""Piecewise linear functions, by their names without underscores around them."""
 
-STRAIGHT = ADDITIVE | {
+STRAIGHT = {name.strip("_") for name in ADDITIVE} | {
     "addmm", "addmv", "addbmm", "baddbmm", "addr", "dropout", "alpha_dropout", "feature_dropout", "embedding", "pad", "t", "T",
-    "mT", "__setitem__", "copy_", "div", "true_divide", "divide", "__itruediv__", "div_", "mul_", "__imul__", "unbind",
-    "avg_pool1d", "avg_pool2d", "avg_pool3d", "interpolate", "contiguous", "clone", "to", "double", "float", "type",
+    "mT", "setitem", "copy", "div", "true_divide", "divide", "itruediv", "mul", "imul", "unbind", "avg_pool1d", "avg_pool2d",
+    "avg_pool3d", "interpolate", "contiguous", "clone", "to", "double", "float", "type",
 }  # fmt: skip
 """Linear in each argument; most of them have records that do not say so, being said in the words of others."""
 

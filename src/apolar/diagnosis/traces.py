@@ -219,6 +219,7 @@ class Memory:
         self.era = 0
         self.walked = False
         self.stepping = 0
+        self.saving = 0
 
     def trace(self, tensor: Tensor) -> Trace:
         """What is known of a tensor; nothing of a leaf that requires a gradient, at which everything begins."""

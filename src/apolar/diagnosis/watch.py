@@ -44,6 +44,7 @@ from apolar.diagnosis.places import (
 )
 from apolar.diagnosis.request import SIGNATURES, Request, is_direct, request
 from apolar.diagnosis.traces import NONE, Call, Derivative, LeafState, Memory, Trace, Writing, identity
+from apolar.engine.context import recording
 from apolar.engine.jet import Jet
 from apolar.engine.torch_private import (
     Transform,
@@ -150,7 +151,7 @@ class Watch(TorchFunctionMode):
     def _look(self, func: Any, types: Any, args: Any, kwargs: Any, caller: FrameType) -> Look:
         """The look that a call deserves."""
         name = getattr(func, "__name__", "")
-        if set(types) <= LIFTED and not in_transform() and any_jet((args, kwargs)):
+        if set(types) <= LIFTED and any_jet((args, kwargs)):
             if name != "__get__":
                 return self.passes.look(func, name, args, kwargs)
             attribute = func.__self__.__name__
@@ -163,7 +164,7 @@ class Watch(TorchFunctionMode):
             return self._forward_mode(func, args, kwargs)
         if self.memory.stepping and not torch.is_grad_enabled():
             return self._update(name, args)
-        if func in SIGNATURES:
+        if func in SIGNATURES and not recording():
             return self._walk(func, args, kwargs, caller)
         if is_of_apolar(caller):
             return _blind()
