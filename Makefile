@@ -37,7 +37,7 @@ test: $(VENV)/.dev ## run the tests, the examples in docstrings and those in the
 portability: $(VENV)/.dev ## run the delicate tests as on other processors: instructions, products, threads; half an hour
 	for processor in $(PROCESSORS); do \
 		echo $$processor; \
-		env $$processor $(BIN)/python -m pytest -q -n $(WORKERS) -m 'not slow' --ignore tests/kernels/test_triton.py \
+		env OMP_WAIT_POLICY=passive $$processor $(BIN)/python -m pytest -q -n $(WORKERS) -m 'not slow' --ignore tests/kernels/test_triton.py \
 			$(DELICATE) $(ARGS) || exit; \
 	done
 
