@@ -21,7 +21,7 @@ _NAMES = {
     "apolar.errors": (
         "ApolarError CaptureError CoordinateError DetachedError DtypeError ExpressionError FunctionError GraphError "
         "LanguageError MissingExtra NonFiniteError OperatorError RowCouplingError RuleError SettingError ShapeError "
-        "SingularPoint TorchVersionError UnsupportedOperator VerificationError"
+        "PrecisionError SingularPoint TorchVersionError UnsupportedOperator VerificationError"
     ),
     "apolar.evaluation.evaluate": "evaluate",
     "apolar.explanation": "Explanation explain",
@@ -64,6 +64,7 @@ if TYPE_CHECKING:  # the same names, for type checkers, editors and the document
         RuleError as RuleError,
         SettingError as SettingError,
         ShapeError as ShapeError,
+        PrecisionError as PrecisionError,
         SingularPoint as SingularPoint,
         TorchVersionError as TorchVersionError,
         UnsupportedOperator as UnsupportedOperator,

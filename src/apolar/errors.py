@@ -53,6 +53,10 @@ class SingularPoint(ApolarError, ArithmeticError):
     """The function has no finite derivative at a point, and ``check_finite`` was asked for."""
 
 
+class PrecisionError(ApolarError, ArithmeticError):
+    """Rounding leaves no digit of a derivative."""
+
+
 class ExpressionError(ApolarError, ValueError):
     """A typed expression could not be read."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -38,12 +38,14 @@ class Context:
         depth: how many transforms of torch.func are around the pass; those above are inside.
         recorded: whether gradients were on when the pass began.
         checked: calls the rules and looks at what they take and give; None where they are simply called.
+        lost: where rounding left no digit of a derivative, which is NaN since: sentences about it.
     """
 
     number: int
     depth: int
     recorded: bool
     checked: Callable[..., Any] | None = None
+    lost: list[str] = field(default_factory=list)
 
 
 def begin(checked: Callable[..., Any] | None = None) -> Context:

@@ -29,6 +29,7 @@ from apolar.errors import (
     FunctionError,
     NonFiniteError,
     OperatorError,
+    PrecisionError,
     ShapeError,
 )
 from apolar.evaluation.chunking import in_chunks, rows_within
@@ -129,6 +130,11 @@ def push(
         return [tree_unflatten(column, structure) for column in zip(*results, strict=True)]
 
     found: list[Any] = call(operated, inputs, points)
+    if context.lost and any(bool(y.isnan().any()) for y in tree_leaves(found) if values_readable(y)):
+        raise PrecisionError(
+            f"{context.lost[0]}. Use a function that is whole there, such as torch.sinc, or its Taylor series near that point "
+            "(torch.where); float64 instead of float32; a lower order; or points that are farther away."
+        )
     return found
 
 

@@ -256,6 +256,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "softplus": _softplus,
     "logsigmoid": lambda x: _where(x > 0, 0.0, x) - torch.log1p(torch.exp(-torch.abs(x))),
     "log_sigmoid": lambda x: _where(x > 0, 0.0, x) - torch.log1p(torch.exp(-torch.abs(x))),
+    "softsign": lambda x: x / (1 + torch.abs(x)),
+    "tanhshrink": lambda x: x - torch.tanh(x),
     "mish": lambda x: x * torch.tanh(_softplus(x)),
     "ndtr": _ndtr,
     "gelu": _gelu,

@@ -16,6 +16,7 @@ from apolar.engine.jet import RULES, Jet, anywhere, belongs, component_list, pla
 from apolar.kernels import eager, sources
 from apolar.rules.components import apply_bilinear, stack
 from apolar.rules.elementwise import number_power
+from apolar.rules.quotients import with_digits
 from apolar.rules.record import Entries, Kind
 from apolar.rules.registry import bilinear, composite, rule
 
@@ -91,7 +92,8 @@ def div(jet: Jet, func: Any, x: Any, y: Any, *, rounding_mode: str | None = None
         return torch.div(value(x, jet), value(y, jet), rounding_mode=rounding_mode)
     if not belongs(y, jet):
         return jet.like(against(x, y) / y)
-    return jet.like(eager.quotient(jet.algebra, component_list(x, jet), y.components))
+    q = eager.quotient(jet.algebra, component_list(x, jet), y.components)
+    return jet.like(with_digits(q, x, y) if belongs(x, jet) else q)
 
 
 def beside(number: Any, x: Any) -> Any:
