@@ -173,8 +173,8 @@ def _erfcx_slope(y: Any, x: Any) -> Any:
 
 
 def _hazard(y: Any, x: Any) -> Any:
-    """The normal density over the normal distribution; below 0, with r = erfcx(−x/√2), r′/(√2 r) − x."""
-    below = x < 0
+    """The normal density over the normal distribution; below −1, with r = erfcx(−x/√2), r′/(√2 r) − x."""
+    below = x < -1
     z, rest = where(below, x * -math.sqrt(0.5), 1.0), where(below, 0.0, x)
     r = special.erfcx(z)
     tail = _erfcx_slope(r, z) * r**-1 * -math.sqrt(0.5) - x

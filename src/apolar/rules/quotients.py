@@ -44,10 +44,8 @@ def _suspicious(a: Jet) -> bool:
     if type(components) is not Tensor or not components.numel() or not values_readable(components):
         return False
     low, high = (x.tolist() for x in components.detach().abs().reshape(len(components), -1).aminmax(dim=1))
-    growth = max(high[1:], default=0.0) / low[0] if low[0] else 0.0
-    if growth <= 1:
-        return False
-    return bool(torch.finfo(components.dtype).eps * min(growth, 1e15) ** (order + 1) * factorial(order) > SUSPICIOUS)
+    growth = min(max(high[1:], default=0.0) / max(low[0], 1e-300), 1e15)
+    return growth > 1 and torch.finfo(components.dtype).eps * growth ** (order + 1) * factorial(order) > SUSPICIOUS
 
 
 def _lost(q: Tensor, b: Jet, a: Jet) -> Tensor:
@@ -66,8 +64,12 @@ def _lost(q: Tensor, b: Jet, a: Jet) -> Tensor:
         signed = [bottom[0], *(-x for x in bottom[1:])]
         error = eager.divide(a.algebra, lambda c: c / bottom[0], torch.mul, signed, rounding.unbind(0))
         sure, rate = error < 0.1 * size, torch.zeros_like(size[0])
+        first_size = torch.where(sure[0], size[0], 0.0)
         for k, n in enumerate(orders[1:], start=1):
-            rate = torch.maximum(rate, torch.where(sure[k], (factorial(n) * size[k] / size[0]) ** (1 / n), 0.0))
+            rate = torch.where(sure[0] & sure[k], rate.maximum((factorial(n) * size[k] / size[0]) ** (1 / n)), rate)
         rate = torch.where(rate > 0, rate, 1.0)
-        expected = torch.stack([size[0] * rate**n / factorial(n) for n in orders])
-        return (error > size) & (error > expected) & torch.isfinite(q)
+        expected = torch.stack([first_size * rate**n / factorial(n) for n in orders])
+        finite = torch.isfinite(q)
+        lost = (error > size) & (error > expected) & finite
+        lost[0] = False  # the value is that of torch
+        return lost | (~finite & lost.any(0))
