@@ -81,9 +81,9 @@ def near_zero(x: Any, radius: float, inner: Any, outer: Any) -> Any:
 
 
 def _sech_squared(x: Any) -> Any:
-    """cosh⁻² x, of which 1 − tanh² x has no digit left far out."""
-    c = torch.cosh(x)
-    return 1 / (c * c)
+    """cosh⁻² x = 4 σ(2x) σ(−2x), of which 1 − tanh² x has no digit left far out."""
+    double = x * 2
+    return torch.sigmoid(double) * torch.sigmoid(-double) * 4
 
 
 def _asinh_slope(y: Any, x: Any) -> Any:
@@ -153,9 +153,7 @@ elementwise(special.scaled_modified_bessel_k0, derivative=_scaled_k0_slope)
 elementwise(special.scaled_modified_bessel_k1, derivative=_scaled_k1_slope)
 # With g(x) = e⁻ˣI₀(x) for x > 0: e⁻ˡˣˡI₀ = g(|x|), e⁻ˡˣˡI₁ = ±(g + g′)(|x|).
 elementwise("i0e", derivative=lambda y, x: torch.sign(x) * integrals.scaled_i0(torch.abs(x), 1))
-elementwise(
-    "i1e", derivative=lambda y, x: integrals.scaled_i0(torch.abs(x), 1) + integrals.scaled_i0(torch.abs(x), 2)
-)
+elementwise("i1e", derivative=lambda y, x: integrals.scaled_i0(torch.abs(x), 1) + integrals.scaled_i0(torch.abs(x), 2))
 
 # ------------------------------------------------------------------------------------ error functions, gamma and others
 
@@ -173,8 +171,8 @@ def _erfcx_slope(y: Any, x: Any) -> Any:
 
 
 def _hazard(y: Any, x: Any) -> Any:
-    """The normal density over the normal distribution; below −1, with r = erfcx(−x/√2), r′/(√2 r) − x."""
-    below = x < -1
+    """The normal density over the normal distribution; below −0.6, with r = erfcx(−x/√2), r′/(√2 r) − x."""
+    below = x < -0.6
     z, rest = where(below, x * -math.sqrt(0.5), 1.0), where(below, 0.0, x)
     r = special.erfcx(z)
     tail = _erfcx_slope(r, z) * r**-1 * -math.sqrt(0.5) - x

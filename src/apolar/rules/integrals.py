@@ -42,7 +42,9 @@ def _wave(x: Tensor, n: int) -> Tensor:
     return y if n % 4 in (0, 3) else -y
 
 
-_UNIT = [((t + 1) / 2, w / 2) for t, w in zip(*map(np.ndarray.tolist, np.polynomial.legendre.leggauss(32)), strict=True)]
+_UNIT = [
+    ((t + 1) / 2, w / 2) for t, w in zip(*map(np.ndarray.tolist, np.polynomial.legendre.leggauss(32)), strict=True)
+]
 """Nodes and weights on [0, 1]."""
 
 _QUARTER = [math.cos((j + 0.5) * math.pi / 32) for j in range(16)]

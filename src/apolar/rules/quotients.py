@@ -20,6 +20,9 @@ from apolar.kernels import eager
 SUSPICIOUS = 1e-4
 """Error of a derivative, in units of the quotient, from which on errors are looked at."""
 
+BOUND = 4
+"""How much larger the bound of an error is than the error, at least."""
+
 
 def with_digits(q: Tensor, b: Jet, a: Jet) -> Tensor:
     """The components q of b/a, NaN where rounding leaves no digit."""
@@ -70,6 +73,6 @@ def _lost(q: Tensor, b: Jet, a: Jet) -> Tensor:
         rate = torch.where(rate > 0, rate, 1.0)
         expected = torch.stack([first_size * rate**n / factorial(n) for n in orders])
         finite = torch.isfinite(q)
-        lost = (error > size) & (error > expected) & finite
+        lost = (error > BOUND * size) & (error > BOUND * expected) & finite
         lost[0] = False  # the value is that of torch
         return lost | (~finite & lost.any(0))
