@@ -50,7 +50,7 @@ def _differences(function: Callable[[Any], Any], x: float, order: int, step: int
         found = []
         for k in range(order + 1):
             found.append(row[0] / h**k)
-            row = [b - a for a, b in zip(row, row[1:], strict=False)]
+            row = [b - a for a, b in pairwise(row)]
         return found
 
 

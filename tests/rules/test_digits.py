@@ -1,4 +1,4 @@
-"""The digits of the rules for functions of one variable, at some points of the sweep that ``python -m tests.rules.digits`` makes."""
+"""The digits of rules for functions of one variable, at some of the points that ``python -m tests.rules.digits`` takes."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def test_what_was_lost_in_float32(name: str, at: float, order: int) -> None:
 def test_every_rule_is_in_the_table() -> None:
     swept = {str(line).partition("(")[0].partition(" ")[0] for line in TABLE}
     piecewise = {
-        "abs", "deg2rad", "rad2deg", "frac", "relu", "relu6", "nan_to_num", "leaky_relu", "hardtanh", "hardsigmoid", "hardswish",
-        "hardshrink", "softshrink", "threshold", "selu",
+        "abs", "deg2rad", "rad2deg", "frac", "relu", "relu6", "nan_to_num", "leaky_relu", "hardtanh", "hardsigmoid",
+        "hardswish", "hardshrink", "softshrink", "threshold", "selu",
     }  # fmt: skip
     parts = {"number_power", "trigamma", "zeta_at", "polygamma_at", "gammainc_at", "gammaincc_at", "entropy"}
     modules = {"apolar.rules.integrals"}

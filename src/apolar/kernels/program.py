@@ -206,7 +206,8 @@ def _tanh(x: Any) -> Any:
     square, near = x * x, TANH[-1]
     for c in TANH[-2::-1]:
         near = square * near + c
-    return _where(torch.abs(x) < 0.3, x * near, _where(x > 0, far, -far))
+    small: Any = torch.abs(x) < 0.3
+    return _where(small, x * near, _where(x > 0, far, -far))
 
 
 TANH = (

@@ -35,8 +35,8 @@ def with_digits(q: Tensor, b: Jet, a: Jet) -> Tensor:
     component = int(lost.reshape(len(q), -1)[:, entry].nonzero()[0])
     at_b, at_a = (x.value.expand(q.shape[1:]).reshape(-1)[entry].item() for x in (b, a))
     a.context.lost.append(
-        f"A quotient loses all digits of its derivatives of order {a.algebra.basis[component].order} and more: it is {at_b:.3g} "
-        f"over {at_a:.3g}, near a point where both are 0{user_line()}"
+        f"A quotient loses all digits of its derivatives of order {a.algebra.basis[component].order} and more: it is "
+        f"{at_b:.3g} over {at_a:.3g}, near a point where both are 0{user_line()}"
     )
     return torch.where(lost, torch.nan, q)
 
@@ -55,8 +55,8 @@ def _lost(q: Tensor, b: Jet, a: Jet) -> Tensor:
     """Where the error of a component may be as large as itself, and as what it would be expected to be.
 
     a₀ eₖ = ε (|bₖ| + Σ|aᵢ||qⱼ|) + Σ|aᵢ| eⱼ. The numerator may itself come from numbers of the size of its derivatives, as
-    1 − cos x does, so that b₀ is off by as much as they say. A derivative of order k is expected to be as large as cᵏ q₀, with c
-    from those that have digits.
+    1 − cos x does, so that b₀ is off by as much as they say. A derivative of order k is expected to be as large as cᵏ q₀, with
+    c from those that have digits.
     """
     epsilon, orders = torch.finfo(q.dtype).eps, [p.order for p in a.algebra.basis]
     with torch.no_grad():

@@ -133,11 +133,12 @@ elementwise(entropy, derivative=lambda y, x: -torch.log(x) - 1)
 def entr(jet: Jet, func: Any, x: Jet) -> Jet:
     """−x log x with the derivative −log x − 1 where x is positive, −∞ where it is negative."""
     positive = x.value > 0
-    inside = entropy(torch.where(positive, x, 1.0))
+    inside: Any = entropy(torch.where(positive, x, 1.0))
     if values_decide() and not anywhere(~positive):
         return inside
     limit = jet.like(torch.cat([func(x.value).unsqueeze(0), -xlogy(jet, torch.xlogy, x, x).components[1:]]))
-    return torch.where(positive, inside, limit)
+    chosen: Any = torch.where(positive, inside, limit)
+    return chosen
 
 
 @composite("ldexp")
