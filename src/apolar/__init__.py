@@ -20,8 +20,8 @@ _NAMES = {
     "apolar.diagnosis.watch": "watch",
     "apolar.errors": (
         "ApolarError CaptureError CoordinateError DetachedError DtypeError ExpressionError FunctionError GraphError "
-        "LanguageError MissingExtra ModifiedError NonFiniteError OperatorError RowCouplingError RuleError SettingError "
-        "ShapeError SingularPoint TorchVersionError UnsupportedOperator VerificationError"
+        "LanguageError MissingExtra ModifiedError NonFiniteError OperatorError PrecisionError RowCouplingError RuleError "
+        "SettingError ShapeError SingularPoint TorchVersionError UnsupportedOperator VerificationError"
     ),
     "apolar.evaluation.evaluate": "evaluate",
     "apolar.explanation": "Explanation explain",
@@ -66,6 +66,7 @@ if TYPE_CHECKING:  # the same names, for type checkers, editors and the document
         RuleError as RuleError,
         SettingError as SettingError,
         ShapeError as ShapeError,
+        PrecisionError as PrecisionError,
         SingularPoint as SingularPoint,
         TorchVersionError as TorchVersionError,
         UnsupportedOperator as UnsupportedOperator,

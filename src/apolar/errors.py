@@ -63,6 +63,10 @@ class SingularPoint(ApolarError, ArithmeticError):
     """The function has no derivative of the order that was asked for at a point; with ``check_finite``, not a finite one."""
 
 
+class PrecisionError(ApolarError, ArithmeticError):
+    """Rounding leaves no digit of a derivative."""
+
+
 class ExpressionError(ApolarError, ValueError):
     """A typed expression could not be read."""
 

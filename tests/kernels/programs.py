@@ -130,6 +130,7 @@ RULES = [
     *(_recorded(name, -1.7, 2.1) for name in (
         "exp", "exp2", "expm1", "square", "sin", "cos", "sinh", "cosh", "tanh", "atan", "asinh", "erf", "erfc",
         "special_ndtr", "sigmoid", "log_sigmoid", "silu", "mish", "softplus", "gelu", "elu", "celu", "selu",
+        "softsign", "tanhshrink",
     )),
     *(_recorded(name, 0.4, 3.0) for name in ("log", "log2", "log10", "sqrt", "rsqrt", "reciprocal", "abs", "relu")),
     *(_recorded(name, -3.0, -0.4) for name in ("reciprocal", "abs", "relu", "leaky_relu", "elu")),
@@ -154,7 +155,8 @@ NOT_RECORDED = {
     "special_modified_bessel_k1", "special_scaled_modified_bessel_k0", "special_scaled_modified_bessel_k1",
     "special_i0e", "special_i1e", "erfinv", "special_log_ndtr", "special_erfcx", "special_ndtri", "lgamma", "digamma",
     "trigamma", "polygamma_at", "zeta_at", "frac", "relu6", "nan_to_num", "hardtanh", "hardsigmoid", "hardswish",
-    "hardshrink", "softshrink", "threshold", "gammainc_at", "gammaincc_at",
+    "hardshrink", "softshrink", "threshold", "gammainc_at", "gammaincc_at", "entropy", "sin_ratio", "bessel_j0",
+    "bessel_i0", "scaled_i0", "scaled_k0", "erfcx",
 }  # fmt: skip
 """Rules whose value or derivative no program has a word for."""
 

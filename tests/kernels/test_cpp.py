@@ -104,6 +104,8 @@ EXACT: dict[str, Callable[[object], object]] = {
     "tanh": mpmath.tanh,
     "sigmoid": lambda x: 1 / (1 + mpmath.exp(-x)),
     "gelu": lambda x: x * mpmath.ncdf(x),
+    "softsign": lambda x: x / (1 + abs(x)),
+    "tanhshrink": lambda x: x - mpmath.tanh(x),
     "mish": lambda x: x * mpmath.tanh(mpmath.log1p(mpmath.exp(x))),
     "number_power 2.5": lambda x: x ** mpmath.mpf(2.5),
     "atan": mpmath.atan,

@@ -48,6 +48,8 @@ CALLS: dict[str, list[Callable[..., Any]]] = {
     "logsigmoid": [F.logsigmoid],
     "log_sigmoid": [lambda x: -F.logsigmoid(-x)],
     "mish": [NN.mish],
+    "softsign": [torch.nn.functional.softsign],
+    "tanhshrink": [torch.nn.functional.tanhshrink],
     "ndtr": [special.ndtr],
     "gelu": [F.gelu, lambda x: F.gelu(x, approximate="tanh")],
     "elu": [NN.elu, lambda x: NN.elu(x, 0.7)],

@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 import torch
@@ -45,6 +45,7 @@ class Context:
         recorded: whether gradients were on when the pass began.
         checked: calls the rules and looks at what they take and give; None where they are simply called.
         detached: whether a value that leaves the pass is an ``"error"`` or a ``"constant"``.
+        lost: where rounding left no digit of a derivative, which is NaN since: sentences about it.
     """
 
     number: int
@@ -52,6 +53,7 @@ class Context:
     recorded: bool
     checked: Callable[..., Any] | None = None
     detached: Detached = "error"
+    lost: list[str] = field(default_factory=list)
 
 
 def begin(checked: Callable[..., Any] | None = None, detached: Detached = "error") -> Context:

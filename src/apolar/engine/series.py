@@ -233,6 +233,11 @@ def where(condition: torch.Tensor, x: Any, y: Any) -> Series:
     return Series(coefficient, rows=_rows(x, y))
 
 
+def starting(value: Value, rest: Series) -> Series:
+    """c₀ is the value, the other coefficients are those of ``rest``: where the c₀ of its formula has too few digits."""
+    return Series(lambda _, k: rest[k] if k else value, rows=rest.rows)
+
+
 def _rows(a: Series, b: Series) -> torch.Tensor | None:
     return b.rows if a.rows is None else a.rows
 

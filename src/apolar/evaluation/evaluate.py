@@ -31,6 +31,7 @@ from apolar.errors import (
     FunctionError,
     NonFiniteError,
     OperatorError,
+    PrecisionError,
     ShapeError,
     SingularPoint,
 )
@@ -237,6 +238,11 @@ def push(
         return results
 
     found: list[Any] = with_writes(f, lifted, inputs)
+    if context.lost and any(bool(y.isnan().any()) for y in tree_leaves(found) if values_readable(y)):
+        raise PrecisionError(
+            f"{context.lost[0]}. Use a function that is whole there, such as torch.sinc, or its Taylor series near that point "
+            "(torch.where); float64 instead of float32; a lower order; or points that are farther away."
+        )
     return found
 
 

@@ -191,7 +191,30 @@ def _addcmul(z: Argument, x: Argument, y: Argument, value: float = 1) -> Argumen
 
 
 def _sigmoid(x: Any) -> Any:
-    return 1 / (1 + torch.exp(-x))
+    """By exp(−|x|), so that the sigmoids of x and −x share all that takes time."""
+    at, turned = (x.arguments[0], True) if x.operation == "neg" else (x, False)
+    decay = torch.exp(-torch.abs(at))
+    larger = 1 / (1 + decay)
+    smaller = decay * larger
+    return _where(at > 0, smaller, larger) if turned else _where(at > 0, larger, smaller)
+
+
+def _tanh(x: Any) -> Any:
+    """2σ(2x) − 1, and its Taylor series near 0; the slope 4σ(2x)σ(−2x) then takes no other exponential."""
+    decay = torch.exp(-torch.abs(x * 2))
+    far = (1 - decay) * (1 / (1 + decay))
+    square, near = x * x, TANH[-1]
+    for c in TANH[-2::-1]:
+        near = square * near + c
+    small: Any = torch.abs(x) < 0.3
+    return _where(small, x * near, _where(x > 0, far, -far))
+
+
+TANH = (
+    1.0, -1 / 3, 2 / 15, -17 / 315, 62 / 2835, -1382 / 155925, 21844 / 6081075, -929569 / 638512875,
+    6404582 / 10854718875, -443861162 / 1856156927625, 18888466084 / 194896477400625,
+)  # fmt: skip
+"""The coefficients of x²ᵏ⁺¹ in tanh x."""
 
 
 def _power(x: Any, p: float) -> Any:
@@ -249,6 +272,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "number_power": _power,
     "sigmoid": _sigmoid,
     "expit": _sigmoid,
+    "tanh": _tanh,
     "sign": lambda x: (x > 0).to(None) - (x < 0).to(None),
     "relu": lambda x: _where(x <= 0, 0.0, x),
     "leaky_relu": lambda x, negative_slope=0.01: _where(x > 0, x, x * negative_slope),
@@ -256,6 +280,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "softplus": _softplus,
     "logsigmoid": lambda x: _where(x > 0, 0.0, x) - torch.log1p(torch.exp(-torch.abs(x))),
     "log_sigmoid": lambda x: _where(x > 0, 0.0, x) - torch.log1p(torch.exp(-torch.abs(x))),
+    "softsign": lambda x: x / (1 + torch.abs(x)),
+    "tanhshrink": lambda x: x - torch.tanh(x),
     "mish": lambda x: x * torch.tanh(_softplus(x)),
     "ndtr": _ndtr,
     "gelu": _gelu,

@@ -9,12 +9,14 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from apolar.engine import series
-from apolar.engine.series import Series, where
+from apolar.engine.series import Series, starting, where
+from apolar.rules import integrals
 from apolar.rules.registry import composite, constant, elementwise
 
 exp: Any = torch.exp
@@ -38,7 +40,7 @@ series.FUNCTIONS.update(
 
 elementwise("exp", derivative=lambda y, x: y)
 elementwise("exp2", derivative=lambda y, x: y * math.log(2))
-elementwise("expm1", derivative=lambda y, x: y + 1)
+elementwise("expm1", derivative=lambda y, x: exp(x))
 elementwise("log", derivative=lambda y, x: x**-1)
 elementwise("log2", derivative=lambda y, x: x**-1 * (1 / math.log(2)))
 elementwise("log10", derivative=lambda y, x: x**-1 * (1 / math.log(10)))
@@ -70,32 +72,6 @@ series.FUNCTIONS[torch.pow] = series.FUNCTIONS[number_power]
 
 # ------------------------------------------------------------------------------------- trigonometric and hyperbolic
 
-elementwise("sin", derivative=lambda y, x: cos(x))
-elementwise("cos", derivative=lambda y, x: -sin(x))
-elementwise("tan", derivative=lambda y, x: 1 + y * y)
-elementwise("asin", "arcsin", derivative=lambda y, x: (1 - x * x) ** -0.5)
-elementwise("acos", "arccos", derivative=lambda y, x: -((1 - x * x) ** -0.5))
-elementwise("atan", "arctan", derivative=lambda y, x: (1 + x * x) ** -1)
-elementwise("sinh", derivative=lambda y, x: torch.cosh(x))
-elementwise("cosh", derivative=lambda y, x: torch.sinh(x))
-elementwise("tanh", derivative=lambda y, x: 1 - y * y)
-elementwise("asinh", "arcsinh", derivative=lambda y, x: (1 + x * x) ** -0.5)
-elementwise("acosh", "arccosh", derivative=lambda y, x: (x - 1) ** -0.5 * (x + 1) ** -0.5)
-elementwise("atanh", "arctanh", derivative=lambda y, x: (1 - x * x) ** -1)
-elementwise("deg2rad", derivative=lambda y, x: math.pi / 180)
-elementwise("rad2deg", derivative=lambda y, x: 180 / math.pi)
-
-
-# ------------------------------------------------------------------------------------------- where torch's formula ends
-
-
-def even_series(x: Any, coefficients: list[float]) -> Any:
-    """Σ cₖ x²ᵏ by Horner's rule."""
-    total: Any = coefficients[-1]
-    for c in reversed(coefficients[:-1]):
-        total = total * (x * x) + c
-    return total
-
 
 def near_zero(x: Any, radius: float, inner: Any, outer: Any) -> Any:
     """inner(x) where |x| < radius, outer(x) elsewhere; neither sees the points of the other."""
@@ -104,53 +80,80 @@ def near_zero(x: Any, radius: float, inner: Any, outer: Any) -> Any:
     return where(inside, inner(where(inside, x, 0.5 * radius)), outer(where(inside, 2 * radius, x)))
 
 
-def _sin_ratio(x: Any) -> Any:
-    """sin(x)/x, by its Taylor series near 0."""
-    taylor = [(-1) ** k / math.factorial(2 * k + 1) for k in range(16)]
-    return near_zero(x, 1.0, lambda x: even_series(x, taylor), lambda x: sin(x) * x**-1)
+def _sech_squared(x: Any) -> Any:
+    """cosh⁻² x = 4 σ(2x) σ(−2x), of which 1 − tanh² x has no digit left far out."""
+    double = x * 2
+    return torch.sigmoid(double) * torch.sigmoid(-double) * 4
 
 
-def bessel_taylor(order: int, sign: int) -> list[float]:
-    """The coefficients of x²ᵏ⁺ⁿ in Jₙ (sign −1) or Iₙ (sign +1)."""
-    return [sign**k / (math.factorial(k) * math.factorial(k + order) * 2.0 ** (2 * k + order)) for k in range(24)]
+def _asinh_slope(y: Any, x: Any) -> Any:
+    """(1 + x²)⁻¹ᐟ²; where x² might overflow, x⁻¹ (1 + x⁻²)⁻¹ᐟ²."""
+    return near_zero(x, 1e9, lambda x: (1 + x * x) ** -0.5, lambda x: torch.abs(x) ** -1 * (1 + x**-2) ** -0.5)
 
 
-def _bessel_ratio(function: Any, sign: int) -> Any:
-    """J₁(x)/x or I₁(x)/x, by the Taylor series near 0."""
-    return lambda x: near_zero(x, 2.0, lambda x: even_series(x, bessel_taylor(1, sign)), lambda x: function(x) * x**-1)
+elementwise("sin", derivative=lambda y, x: cos(x))
+elementwise("cos", derivative=lambda y, x: -sin(x))
+elementwise("tan", derivative=lambda y, x: 1 + y * y)
+elementwise("asin", "arcsin", derivative=lambda y, x: (1 - x * x) ** -0.5)
+elementwise("acos", "arccos", derivative=lambda y, x: -((1 - x * x) ** -0.5))
+elementwise("atan", "arctan", derivative=lambda y, x: (1 + x * x) ** -1)
+elementwise("sinh", derivative=lambda y, x: torch.cosh(x))
+elementwise("cosh", derivative=lambda y, x: torch.sinh(x))
+elementwise("tanh", derivative=lambda y, x: starting(_sech_squared(x.value), 1 - y * y))
+elementwise("asinh", "arcsinh", derivative=_asinh_slope)
+elementwise("acosh", "arccosh", derivative=lambda y, x: (x - 1) ** -0.5 * (x + 1) ** -0.5)
+elementwise("atanh", "arctanh", derivative=lambda y, x: (1 - x * x) ** -1)
+elementwise("deg2rad", derivative=lambda y, x: math.pi / 180)
+elementwise("rad2deg", derivative=lambda y, x: 180 / math.pi)
 
 
-_j1_ratio = _bessel_ratio(special.bessel_j1, -1)
-_i1_ratio = _bessel_ratio(special.i1, 1)
+# ------------------------------------------------------------------------------------------------- sin x/x and Bessel's
 
 
-def _scaled(function: Any) -> Any:
-    """e⁻ˡˣˡ φ(x), as a formula."""
-    return lambda x: exp(-torch.abs(x)) * function(x)
+def _sin_ratio_slope(x: Any) -> Any:
+    """(cos x − sin(x)/x)/x."""
+    ratio = lambda x: (cos(x) - sin(x) * x**-1) * x**-1  # noqa: E731
+    return near_zero(x, 8.0, lambda x: integrals.sin_ratio(x, 1), ratio)
 
 
-elementwise("sinc", formula=lambda x: _sin_ratio(math.pi * x))
-elementwise(special.spherical_bessel_j0, formula=_sin_ratio)
+def _j1_slope(y: Any, x: Any) -> Any:
+    """J₁′ = −J₀″ = J₀ − J₁/x."""
+    far = lambda x: special.bessel_j0(x) - special.bessel_j1(x) * x**-1  # noqa: E731
+    return near_zero(x, 15.0, lambda x: -integrals.bessel_j0(x, 2), far)
+
+
+def _i1_slope(y: Any, x: Any) -> Any:
+    """I₁′ = I₀″ = I₀ − I₁/x."""
+    far = lambda x: special.i0(x) - special.i1(x) * x**-1  # noqa: E731
+    return near_zero(x, 15.0, lambda x: integrals.bessel_i0(x, 2), far)
+
+
+def _scaled_k0_slope(y: Any, x: Any) -> Any:
+    """(eˣK₀)′ = eˣK₀ − eˣK₁, of which nothing is left far out."""
+    return near_zero(x, 1.0, lambda x: y - special.scaled_modified_bessel_k1(x), lambda x: integrals.scaled_k0(x, 1))
+
+
+def _scaled_k1_slope(y: Any, x: Any) -> Any:
+    """With eˣK₁ = g − g′ for g = eˣK₀."""
+    near = lambda x: y - special.scaled_modified_bessel_k0(x) - y * x**-1  # noqa: E731
+    return near_zero(x, 1.0, near, lambda x: integrals.scaled_k0(x, 1) - integrals.scaled_k0(x, 2))
+
+
+elementwise("sinc", derivative=lambda y, x: _sin_ratio_slope(math.pi * x) * math.pi)
+elementwise(special.spherical_bessel_j0, derivative=lambda y, x: _sin_ratio_slope(x))
 elementwise(special.bessel_j0, derivative=lambda y, x: -special.bessel_j1(x))
-elementwise(special.bessel_j1, derivative=lambda y, x: special.bessel_j0(x) - _j1_ratio(x))
+elementwise(special.bessel_j1, derivative=_j1_slope)
 elementwise(special.bessel_y0, derivative=lambda y, x: -special.bessel_y1(x))
 elementwise(special.bessel_y1, derivative=lambda y, x: special.bessel_y0(x) - y * x**-1)
 elementwise("i0", special.modified_bessel_i0, derivative=lambda y, x: special.i1(x))
-elementwise("i1", special.modified_bessel_i1, derivative=lambda y, x: special.i0(x) - _i1_ratio(x))
+elementwise("i1", special.modified_bessel_i1, derivative=_i1_slope)
 elementwise(special.modified_bessel_k0, derivative=lambda y, x: -special.modified_bessel_k1(x))
 elementwise(special.modified_bessel_k1, derivative=lambda y, x: -special.modified_bessel_k0(x) - y * x**-1)
-elementwise(special.scaled_modified_bessel_k0, derivative=lambda y, x: y - special.scaled_modified_bessel_k1(x))
-elementwise(
-    special.scaled_modified_bessel_k1,
-    derivative=lambda y, x: y - special.scaled_modified_bessel_k0(x) - y * x**-1,
-)
-elementwise("i0e", derivative=lambda y, x: special.i1e(x) - torch.sign(x) * y)
-elementwise(
-    "i1e",
-    derivative=lambda y, x: special.i0e(x) - torch.sign(x) * y - near_zero(
-        x, 2.0, lambda x: exp(-torch.abs(x)) * even_series(x, bessel_taylor(1, 1)), lambda x: special.i1e(x) * x**-1
-    ),
-)  # fmt: skip
+elementwise(special.scaled_modified_bessel_k0, derivative=_scaled_k0_slope)
+elementwise(special.scaled_modified_bessel_k1, derivative=_scaled_k1_slope)
+# With g(x) = e⁻ˣI₀(x) for x > 0: e⁻ˡˣˡI₀ = g(|x|), e⁻ˡˣˡI₁ = ±(g + g′)(|x|).
+elementwise("i0e", derivative=lambda y, x: torch.sign(x) * integrals.scaled_i0(torch.abs(x), 1))
+elementwise("i1e", derivative=lambda y, x: integrals.scaled_i0(torch.abs(x), 1) + integrals.scaled_i0(torch.abs(x), 2))
 
 # ------------------------------------------------------------------------------------ error functions, gamma and others
 
@@ -160,32 +163,24 @@ elementwise("erfinv", derivative=lambda y, x: exp(y * y) * (math.sqrt(math.pi) /
 elementwise("ndtr", derivative=lambda y, x: exp(x * x * -0.5) * (1 / math.sqrt(2 * math.pi)))
 
 
-def _tail(z: Any, step: float) -> Any:
-    """Laplace's continued fraction a/(z + 2a/(z + 3a/(z + …))), for z ≥ 3."""
-    fraction = z
-    for k in range(24, 1, -1):
-        fraction = z + step * k * fraction**-1
-    return step * fraction**-1
+def _erfcx_slope(y: Any, x: Any) -> Any:
+    """2xφ − 2/√π, which is a small difference but for x near 0 or below."""
+    far = x > 0.4
+    near = 2 * (x * y) - 2 / math.sqrt(math.pi)
+    return where(far, integrals.erfcx(where(far, x, 1.0), 1), near)
 
 
 def _hazard(y: Any, x: Any) -> Any:
-    """The normal density over the normal distribution; by its fraction where h′ = h² + x h would lose all digits."""
-    far = x < -5
-    z, near = where(far, -x, 5.0), where(far, -5.0, x)
-    ratio = exp(near * near * -0.5 - where(far, 0.0, y)) * (1 / math.sqrt(2 * math.pi))
-    return where(far, z + _tail(z, 1.0), ratio)
+    """The normal density over the normal distribution; below −0.6, with r = erfcx(−x/√2), r′/(√2 r) − x."""
+    below = x < -0.6
+    z, rest = where(below, x * -math.sqrt(0.5), 1.0), where(below, 0.0, x)
+    r = special.erfcx(z)
+    tail = _erfcx_slope(r, z) * r**-1 * -math.sqrt(0.5) - x
+    return where(below, tail, exp(rest * rest * -0.5 - where(below, 0.0, y)) * (1 / math.sqrt(2 * math.pi)))
 
 
-def _erfcx_slope(y: Any, x: Any) -> Any:
-    """2xφ − 2/√π; far out, where that is a small difference, −2/√π · r/(x + r) with φ = 1/(√π (x + r))."""
-    far = x > 3
-    z = where(far, x, 5.0)
-    tail = _tail(z, 0.5)
-    return where(far, -tail * (z + tail) ** -1, x * y * math.sqrt(math.pi) - 1) * (2 / math.sqrt(math.pi))
-
-
-elementwise("log_ndtr", derivative=_hazard)
 elementwise("erfcx", derivative=_erfcx_slope)
+elementwise("log_ndtr", derivative=_hazard)
 elementwise("ndtri", derivative=lambda y, x: exp(y * y * 0.5) * math.sqrt(2 * math.pi))
 elementwise("lgamma", "gammaln", derivative=lambda y, x: torch.digamma(x))
 elementwise("digamma", "psi", derivative=lambda y, x: trigamma(x))
@@ -193,14 +188,28 @@ elementwise("digamma", "psi", derivative=lambda y, x: trigamma(x))
 
 def trigamma(x: Any) -> Any:
     """ψ′(x) = ζ(2, x), which has all digits where torch.polygamma(1, x) has ten."""
-    if isinstance(x, Series):
-        return series.FUNCTIONS[trigamma](x)
-    return torch.where(x > 0, special.zeta(2.0, x), torch.polygamma(1, x))
+    return series.FUNCTIONS[trigamma](x) if isinstance(x, Series) else _polygamma(x, 1)
 
 
 def polygamma_at(x: Any, n: int) -> Any:
     """ψ⁽ⁿ⁾(x), with the argument first."""
-    return series.FUNCTIONS[polygamma_at](x, n) if isinstance(x, Series) else torch.polygamma(n, x)
+    if isinstance(x, Series):
+        return series.FUNCTIONS[polygamma_at](x, n)
+    return _polygamma(x, n) if n else torch.digamma(x)
+
+
+def _polygamma(x: Tensor, n: int) -> Tensor:
+    """−n! (−1)ⁿ ζ(n + 1, x), and below 0 by reflection: (−1)ⁿ ψ⁽ⁿ⁾(1 − x) − π (cot πx)⁽ⁿ⁾."""
+    below = x < 0
+    right = special.zeta(n + 1.0, torch.where(below, 1 - x, x)) * (-((-1) ** n) * math.factorial(n))
+    cot = 1 / torch.tan(math.pi * torch.where(below, x - torch.round(x), 0.5))
+    polynomial = np.polynomial.Polynomial([0, 1])
+    for _ in range(n):
+        polynomial = -polynomial.deriv() * np.polynomial.Polynomial([1, 0, 1])
+    turned = torch.zeros_like(x)
+    for c in polynomial.coef[::-1]:
+        turned = turned * cot + float(c)
+    return torch.where(below, (-1) ** n * right - math.pi ** (n + 1) * turned, right)
 
 
 elementwise(trigamma, derivative=lambda y, x: polygamma_at(x, 2))
@@ -231,9 +240,11 @@ constant(torch.linalg.matrix_rank)
 
 # ------------------------------------------------------------------------------------------------------ activations
 
-elementwise("sigmoid", special.expit, derivative=lambda y, x: y * (1 - y))
+elementwise("sigmoid", special.expit, derivative=lambda y, x: y * starting(torch.sigmoid(-x.value), 1 - y))
 elementwise("logsigmoid", derivative=lambda y, x: torch.sigmoid(-x))
 elementwise("silu", formula=lambda x: x * torch.sigmoid(x))
+elementwise(F.softsign, derivative=lambda y, x: (1 + torch.abs(x)) ** -2)
+elementwise(F.tanhshrink, derivative=lambda y, x: torch.square(torch.tanh(x)))
 elementwise("mish", formula=lambda x: x * torch.tanh(F.softplus(x)))
 
 
@@ -270,8 +281,8 @@ def _gelu_slope(y: Any, x: Any, approximate: str = "none") -> Any:
     """φ = x Φ(x), or with Φ by tanh."""
     if approximate == "none":
         return special.ndtr(x) + x * exp(x * x * -0.5) * (1 / math.sqrt(2 * math.pi))
-    t = torch.tanh((x + 0.044715 * (x * x * x)) * math.sqrt(2 / math.pi))
-    return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * ((1 + 3 * 0.044715 * (x * x)) * math.sqrt(2 / math.pi))
+    s: Any = torch.sigmoid((x + 0.044715 * (x * x * x)) * math.sqrt(8 / math.pi))
+    return s + x * s.slope * ((1 + 3 * 0.044715 * (x * x)) * math.sqrt(8 / math.pi))
 
 
 elementwise("gelu", derivative=_gelu_slope)

@@ -17,6 +17,7 @@ from apolar.kernels import eager, sources
 from apolar.rules.components import apply_bilinear, stack
 from apolar.rules.elementwise import number_power
 from apolar.rules.kinks import even_power, product_of_roots, scaled
+from apolar.rules.quotients import with_digits
 from apolar.rules.record import Entries, Kind
 from apolar.rules.registry import bilinear, composite, rule
 
@@ -96,7 +97,8 @@ def div(jet: Jet, func: Any, x: Any, y: Any, *, rounding_mode: str | None = None
     if not belongs(y, jet):
         result = jet.like(against(x, y) / y)
         return result if x.root is None else scaled(result, x, 1 / y)
-    return jet.like(eager.quotient(jet.algebra, component_list(x, jet), y.components))
+    q = eager.quotient(jet.algebra, component_list(x, jet), y.components)
+    return jet.like(with_digits(q, x, y) if belongs(x, jet) else q)
 
 
 def beside(number: Any, x: Any) -> Any:

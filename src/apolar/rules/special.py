@@ -121,10 +121,24 @@ def xlogy(jet: Jet, func: Any, x: Any, y: Any) -> Any:
     return out + singular(x, slope, torch.where(slope.isinf() & moves(x, jet), math.nan, 0.0))
 
 
+def entropy(x: Any) -> Any:
+    """−x log x of positive numbers."""
+    return RULES[entropy](x, entropy, x) if isinstance(x, Jet) else torch.special.entr(x)
+
+
+elementwise(entropy, derivative=lambda y, x: -torch.log(x) - 1)
+
+
 @rule("entr", kind=Kind.ELEMENTWISE, entries=Entries.APART)
 def entr(jet: Jet, func: Any, x: Jet) -> Jet:
-    """−x log x, and −∞ where x is negative."""
-    return jet.like(torch.cat([func(x.value).unsqueeze(0), -xlogy(jet, torch.xlogy, x, x).components[1:]]))
+    """−x log x with the derivative −log x − 1 where x is positive, −∞ where it is negative."""
+    positive = x.value > 0
+    inside: Any = entropy(torch.where(positive, x, 1.0))
+    if values_decide() and not anywhere(~positive):
+        return inside
+    limit = jet.like(torch.cat([func(x.value).unsqueeze(0), -xlogy(jet, torch.xlogy, x, x).components[1:]]))
+    chosen: Any = torch.where(positive, inside, limit)
+    return chosen
 
 
 @composite("ldexp")
