@@ -393,6 +393,44 @@ def test_views_belong_to_what_they_are_views_of(name: str) -> None:
             x[..., 0] = 7.0
 
 
+OVERLAPPING: dict[str, Callable[[Tensor], Any]] = {
+    "unfold": lambda h: h.unfold(0, 2, 1).add_(1.0),
+    "rows of unfold": lambda h: h.unfold(0, 2, 1)[0:2].mul_(3.0),
+    "an item of unfold": lambda h: h.unfold(0, 3, 2).__setitem__(slice(0, 2), 1.0),
+    "expand": lambda h: h[:1].expand(3).mul_(2.0),
+}
+
+
+@pytest.mark.parametrize("name", OVERLAPPING)
+def test_entries_that_share_a_place_are_not_written_to(name: str) -> None:
+    with pytest.raises(UnsupportedOperator, match="share one place in memory"):
+        ap.jacobian(lambda x: (h := x * 1, OVERLAPPING[name](h))[0])(torch.arange(6.0, dtype=torch.float64))
+
+
+def test_entries_of_unfold_that_lie_apart_are_written_to() -> None:
+    def f(x: Tensor) -> Tensor:
+        h = x * x
+        h.unfold(0, 2, 2)[1].mul_(3.0)
+        h.unfold(0, 3, 1)[0].add_(x[:3])
+        return h
+
+    x = torch.arange(6.0, dtype=torch.float64)
+    assert torch.allclose(ap.jacobian(f)(x), torch.autograd.functional.jacobian(f, x))
+
+
+@pytest.mark.parametrize("same", [lambda h: h.real, torch.real, torch.conj, Tensor.resolve_conj], ids=str)
+def test_what_is_the_argument_itself_changes_with_it(same: Callable[[Tensor], Tensor]) -> None:
+    def f(x: Tensor) -> Tensor:
+        h = (x * x).view(2, 3)
+        r = same(h)
+        h.t_()
+        return r
+
+    x = torch.arange(6.0, dtype=torch.float64)
+    assert f(x).shape == (3, 2)
+    assert torch.allclose(ap.jacobian(f)(x), torch.autograd.functional.jacobian(lambda x: (x * x).view(2, 3).T, x))
+
+
 CONSTANT = torch.zeros(3, 2, dtype=torch.float64)
 NOT_IN_PLACE: dict[str, tuple[Callable[[Tensor], Any], type[ApolarError], str]] = {
     "out": (lambda p: torch.exp(p, out=torch.empty_like(p)), UnsupportedOperator, r"exp at order 1.*argument `out`"),

@@ -299,7 +299,7 @@ def _(x: Tensor) -> Tensor:
 UNSUPPORTED: dict[str, tuple[Callable[[Tensor], Any], str]] = {
     "an operator of the user": (unknown, "unknown"),
     "out=": (lambda x: torch.sin(x, out=torch.empty_like(X)), "sin"),
-    "requires_grad_": (lambda x: x.requires_grad_(), "requires_grad_"),
+    "requires_grad_": (lambda x: x.requires_grad_(False), "requires_grad_"),
     "torch.autograd.grad": (lambda x: torch.autograd.grad(x.sum(), x), "grad"),
     "a hook": (lambda x: x.register_hook(print), "register_hook"),
     "an attribute": (lambda x: x._version, "_version"),

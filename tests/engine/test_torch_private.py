@@ -124,6 +124,22 @@ def check_tracing(p: ModuleType) -> None:
     assert answers == [False, True]
 
 
+def check_block_without_gradients(p: ModuleType) -> None:
+    class Asking(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Tensor) -> Tensor:
+            answers.append(p.in_block_without_gradients())
+            return x + 1
+
+    answers = [p.in_block_without_gradients()]
+    Asking.apply(X)
+    with torch.no_grad():
+        answers.append(p.in_block_without_gradients())
+    with torch.inference_mode():
+        answers.append(p.in_block_without_gradients())
+    assert answers == [False, False, True, True]
+
+
 def check_without_overrides(p: ModuleType) -> None:
     def below(x: Tensor) -> None:
         with p.without_overrides():
@@ -362,6 +378,7 @@ CHECKS: dict[Callable[[ModuleType], None], str] = {
     check_dispatch_modes: "dispatch_modes TorchDispatchMode",
     check_without_dispatch: "no_dispatch",
     check_tracing: "is_tracing",
+    check_block_without_gradients: "in_block_without_gradients",
     check_without_overrides: "without_overrides",
     check_with_overrides: "with_overrides",
     check_called_by_dispatcher: "called_by_dispatcher",

@@ -588,3 +588,17 @@ def test_equal_points_do_not_hide_rows_that_mix(points: Tensor) -> None:
     order = 2 if not points.any() else 1
     with pytest.raises(ap.RowCouplingError):
         ap.evaluate(lambda p: p * p.sum(0), points, dx**order)
+
+
+@pytest.mark.parametrize("kernels", ["eager", "compiled"])
+def test_a_batch_of_gradients(kernels: str) -> None:
+    net = nn.Sequential(nn.Linear(2, 8), nn.Tanh(), nn.Linear(8, 8), nn.Tanh(), nn.Linear(8, 1)).double()
+    points = torch.rand(5, 2, dtype=torch.float64).requires_grad_()
+    dx, _ = ap.coordinates("x y")
+    with ap.settings(kernels=kernels):
+        u, wanted = ap.evaluate(net, points, dx**2), [points, net[0].weight, net[2].weight, net[2].bias, net[4].weight]
+        rows = torch.eye(5, dtype=torch.float64)[:, :, None]
+        one_by_one = [torch.autograd.grad(u, wanted, row, retain_graph=True) for row in rows]
+        together = torch.autograd.grad(u, wanted, rows, is_grads_batched=True)
+    for found, expected in zip(together, zip(*one_by_one, strict=True), strict=True):
+        assert torch.allclose(found, torch.stack(expected))

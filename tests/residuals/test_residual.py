@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -445,3 +446,11 @@ def test_errors_teach(name: str) -> None:
     with pytest.raises(kind) as caught:
         attempt()
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "use", [lambda u, a: a * u.x, lambda u, a: u.x * a, lambda u, a: a + u, lambda u, a: u / a], ids=str
+)
+def test_arrays_of_numpy_are_to_be_tensors(use: Any) -> None:
+    with pytest.raises(OperatorError, match=r"array of NumPy of shape \(7, 1\): torch\.as_tensor"):
+        ap.residual("x y")(lambda u: use(u, np.ones((7, 1))))(lambda p: p[:, :1], torch.rand(7, 2))

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_leaves, tree_map
 
 import apolar as ap
+from apolar.errors import UnsupportedOperator
 from tests.oracles.scenarios import smooth, vector
 from tests.oracles.torch_func import derivatives
 
@@ -186,3 +187,17 @@ def test_torch_inside_of_apolar_is_right_or_refused(outer: str, inner: str) -> N
 def recorded(f: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
     """For references in reverse mode: the two that walk autograd's graph are the gradient."""
     return derivatives(smooth, 1) if f in (TORCH_FUNC["autograd.grad"], TORCH_FUNC["autograd.functional"]) else f
+
+
+def test_torch_func_inside_of_an_evaluation_inside_of_a_gradient() -> None:
+    """The transform around does not see what the inner one does with jets: another way is taken, or it is refused."""
+
+    def f(x: Tensor) -> Tensor:
+        return torch.func.grad(lambda y: (y**5).sum() / 5)(x).sum()
+
+    x = torch.tensor([0.5, 0.7], dtype=torch.float64)
+    v = torch.ones_like(x)
+    assert torch.allclose(ap.hvp(f, x, v), 12 * x**2)
+    assert torch.allclose(ap.grad(lambda x: ap.grad(f)(x).sum())(x), 12 * x**2)
+    with pytest.raises(UnsupportedOperator, match=r"ap\.grad, ap\.jacobian or ap\.jvp in the place"):
+        torch.func.grad(lambda x: ap.jvp(f, (x,), (v,))[1])(x)

@@ -23,6 +23,7 @@ from apolar.engine.torch_private import (
     in_transform,
     not_traced,
     throw_on_data_ptr,
+    transform_depth,
     transform_level,
     tree_leaves,
     tree_map,
@@ -201,6 +202,14 @@ class Jet(torch.Tensor):
         """The same for ATen operators that are reached below: in torch.func, in torch.jit, or as parts of a composite."""
         if func is DETACH and not called_by_dispatcher():
             return args[0].like(args[0].components)
+        stacked = [x.components for x in jets((args, kwargs or {})) if x.source is None]  # none waits in a transform
+        if any(transform_level(c) > transform_depth() for c in stacked):
+            error = UnsupportedOperator(
+                f"a transform of torch.func inside of an evaluation inside of another transform{user_line()}: the one around "
+                "would not see what happens here. Use ap.grad, ap.jacobian or ap.jvp in the place of the inner one."
+            )
+            refusal.set(error)
+            raise error
         try:
             with torch.overrides.enable_reentrant_dispatch(), with_overrides():
                 return cls.__torch_function__(func, types, args, kwargs)

@@ -314,7 +314,7 @@ def call(f: Callable[..., Any], inputs: Sequence[Any], points: Sequence[Tensor])
 
 def _failure(f: Callable[..., Any], points: Sequence[Tensor]) -> Exception | None:
     try:
-        with torch.no_grad():
+        with full_precision(points[0].device.type), torch.jit.optimized_execution(False):
             f(*points)
     except Exception as error:
         return error

@@ -91,7 +91,7 @@ class State:
 
 def _buffers(f: Callable[..., Any]) -> Iterator[Tensor]:
     for module in (f,) if isinstance(f, nn.Module) else Guard(f).modules():
-        if module.training:
+        if getattr(module, "training", False):
             yield from module.buffers()
 
 

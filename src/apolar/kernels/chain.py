@@ -47,16 +47,16 @@ def pull_back(
         if isinstance(link, Composition):
             cotangents = compiled.pull_back(link, *inputs[k], *cotangents, plain=plain)
             continue
-        rows = [w.flatten(0, -2) for w in cotangents]
+        rows = [_joined(w) for w in cotangents]
         if needed[places[0]]:
-            products = (product(w, x.flatten(0, -2).conj()) for w, x in zip(rows, inputs[k], strict=True))
+            products = (product(w, _joined(x).conj()) for w, x in zip(rows, inputs[k], strict=True))
             found[places[0]] = functools.reduce(torch.add, products)
         if link.bias and needed[places[1]]:
-            found[places[1]] = cotangents[0][: int(link.value)].flatten(0, -2).sum(0)
+            found[places[1]] = _joined(cotangents[0][: int(link.value)]).sum(0)
         if k or any(needed[: chain.operands]):
             cotangents = [_outer(w, tensors[places[0]].conj()) for w in cotangents]
     for j in range(chain.operands):
-        found[j] = cotangents[j].view(tensors[j].shape) if needed[j] else None
+        found[j] = cotangents[j].reshape(tensors[j].shape) if needed[j] else None
     return found
 
 
@@ -74,6 +74,11 @@ def flat(x: Tensor) -> Tensor:
     """Stacked components with one axis of rows and one of columns."""
     columns = x.shape[1:][-1:] or (1,)
     return x.reshape(len(x), prod(x.shape[1:-1]), *columns)
+
+
+def _joined(x: Tensor) -> Tensor:
+    """All rows of all components; in the batches of ``is_grads_batched`` there is no ``flatten``."""
+    return x.reshape(prod(x.shape[:-1]), x.shape[-1])
 
 
 def _shaped(x: Tensor, shape: Sequence[int]) -> Tensor:

@@ -16,6 +16,7 @@ from functools import lru_cache
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -220,6 +221,10 @@ ARITHMETIC: dict[Any, Callable[..., Any]] = {
 
 
 def _fits(x: Any) -> bool:
+    if isinstance(x, np.ndarray):
+        raise OperatorError(
+            f"an equation takes tensors, got an array of NumPy of shape {x.shape}: torch.as_tensor(...)"
+        )
     return isinstance(x, (Field, Tensor, Real, complex))
 
 

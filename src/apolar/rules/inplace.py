@@ -93,6 +93,28 @@ def share(x: Jet, other: Any) -> list[weakref.ref[Any]]:
     return alive
 
 
+def refuse_overlap(jet: Jet, func: Any, written: Tensor) -> None:
+    """Where entries share a place, what is written once is read several times."""
+    if overlaps(written):
+        raise unsupported(
+            func, jet, "Several entries share one place in memory, as expand and unfold make them: clone it."
+        )
+
+
+def overlaps(x: Tensor) -> bool:
+    """Whether entries may share a place in memory: whether an axis takes steps within what those of smaller steps reach.
+
+    >>> overlaps(torch.zeros(4).unfold(0, 2, 1)), overlaps(torch.zeros(4).unfold(0, 2, 2)), overlaps(torch.zeros(3, 2).T)
+    (True, False, False)
+    """
+    reach = 0
+    for step, size in sorted(zip(x.stride(), x.shape, strict=True)):
+        if size > 1 and step <= reach:
+            return True
+        reach += (size - 1) * step
+    return False
+
+
 OUTSIDE = (
     "It would write derivatives into a plain tensor that was made outside of the function, where they would be lost. Make the "
     "tensor inside, with torch.zeros or x.new_zeros, or use torch.stack, torch.cat or torch.where."
@@ -128,6 +150,7 @@ def before_writing(jet: Jet, func: Any, x: Any) -> None:
 def overwrite(jet: Jet, func: Any, x: Any, result: Any) -> Any:
     """Write ``result`` into the memory of ``x``, so that views of it see the change, as in torch."""
     before_writing(jet, func, x)
+    refuse_overlap(jet, func, x.components[0])
     if result.shape != x.shape:
         raise unsupported(func, jet, f"It would change the shape {tuple(x.shape)} in place; use its result instead.")
     if belongs(result, jet):

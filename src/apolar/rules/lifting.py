@@ -84,7 +84,10 @@ def linear(rule: Rule) -> JetRule:
     def stacked_rule(jet: Jet, func: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
         if not belongs(x, jet) or not x.ndim or not x.numel():
             return frozen(jet, func, x, *args, **kwargs)
-        return map_tree(functools.partial(result, x), definition(x.components, *args, **kwargs))
+        components = definition(x.components, *args, **kwargs)
+        if components is x.components:  # torch returns its argument, as x.real where nothing is complex
+            return x
+        return map_tree(functools.partial(result, x), components)
 
     return stacked_rule
 

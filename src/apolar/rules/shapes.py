@@ -17,7 +17,7 @@ from torch import Tensor
 from apolar.engine.jet import Jet, belongs, component_list, constant_components, jets, unsupported
 from apolar.engine.torch_private import variables
 from apolar.rules.components import apply_linear
-from apolar.rules.inplace import before_writing, overwrite, perhaps_view
+from apolar.rules.inplace import before_writing, overwrite, perhaps_view, refuse_overlap
 from apolar.rules.products import align, beside
 from apolar.rules.record import Entries, Kind
 from apolar.rules.registry import composite, linear, rule, stacked, views
@@ -410,6 +410,7 @@ def setitem(jet: Jet, func: Any, x: Any, index: Any, new: Any) -> None:
     if any(True for _ in jets(index)):
         raise unsupported(func, jet, "A tensor that depends on the coordinates cannot be an index.")
     before_writing(jet, func, x)
+    refuse_overlap(jet, func, x.components[0] if _advanced(index) else x.components[0][index])
     for k, component in enumerate(component_list(new, jet)):
         x.components[k][index] = component
 
