@@ -221,10 +221,10 @@ TABLE: tuple[Line, ...] = (
     Line("scaled_modified_bessel_k1", lambda x: mp.exp(x) * bessel_k1(x), within(POSITIVE, 1e-8, 300)),
     # activations
     Line("softplus", lambda x: mp.log1p(mp.exp(x)), within(REAL, -1e6, 20), limit=NEAR_0, limited=near_zero),
-    Line("silu", lambda x: x * sigmoid(x), REAL),
-    Line("mish", lambda x: x * mp.tanh(mp.log1p(mp.exp(x))), REAL),
+    Line("silu", lambda x: x * sigmoid(x), REAL, limit=NEAR_0, limited=near_zero),
+    Line("mish", lambda x: x * mp.tanh(mp.log1p(mp.exp(x))), REAL, limit="far out on the right", limited=lambda x: x > 20),
     Line("gelu", lambda x: x * mp.ncdf(x), within(REAL, -50, 50)),
-    Line("gelu tanh", known.gelu_tanh, within(REAL, -50, 50), lambda x: F.gelu(x, approximate="tanh")),
+    Line("gelu tanh", known.gelu_tanh, within(REAL, -50, 50), lambda x: F.gelu(x, approximate="tanh"), limit=NEAR_0, limited=near_zero),
     Line("elu", mp.expm1, within(REAL, -700, -1e-40)),
     Line("celu", lambda x: 2 * mp.expm1(x / 2), within(REAL, -700, -1e-40), lambda x: F.celu(x, 2.0)),
     Line("softsign", lambda x: x / (1 + abs(x)), signed(POSITIVE)),

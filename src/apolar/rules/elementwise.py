@@ -280,7 +280,7 @@ elementwise("softplus", derivative=lambda y, x, *parameters, **named: _softplus(
 def _gelu_slope(y: Any, x: Any, approximate: str = "none") -> Any:
     """φ = x Φ(x), or with Φ by tanh."""
     if approximate == "none":
-        return special.ndtr(x) + x * exp(x * x * -0.5) * (1 / math.sqrt(2 * math.pi))
+        return torch.erfc(x * -math.sqrt(0.5)) * 0.5 + x * exp(x * x * -0.5) * (1 / math.sqrt(2 * math.pi))
     s: Any = torch.sigmoid((x + 0.044715 * (x * x * x)) * math.sqrt(8 / math.pi))
     return s + x * s.slope * ((1 + 3 * 0.044715 * (x * x)) * math.sqrt(8 / math.pi))
 

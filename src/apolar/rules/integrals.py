@@ -3,8 +3,8 @@
 Each function φ here comes with its derivatives, (x, n) ↦ φ⁽ⁿ⁾(x); that of order n goes on as that of order n + 1.
 Recurrences lose n!/xⁿ of their digits near 0, or xⁿ far out where φ⁽ⁿ⁾ is as small as x⁻ⁿ; these integrals are used there.
 All are summed by rules that converge exponentially: Gauss and Legendre's, and the trapezoidal rule for what is periodic or
-vanishes at both ends. Source: Trefethen and Weideman, The exponentially convergent trapezoidal rule, 2014; DLMF 7.7, 10.9,
-10.32.
+vanishes at both ends.
+Source: Trefethen and Weideman, The exponentially convergent trapezoidal rule, 2014; DLMF 7.7, 10.9, 10.32.
 """
 
 from __future__ import annotations
