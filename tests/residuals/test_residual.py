@@ -449,7 +449,7 @@ def test_errors_teach(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "use", [lambda u, a: a * u.x, lambda u, a: u.x * a, lambda u, a: a + u, lambda u, a: u / a], ids=str
+    "use", [lambda u, a: a * u.x, lambda u, a: u.x * a, lambda u, a: a + u, lambda u, a: u / a], ids=range(4)
 )
 def test_arrays_of_numpy_are_to_be_tensors(use: Any) -> None:
     with pytest.raises(OperatorError, match=r"array of NumPy of shape \(7, 1\): torch\.as_tensor"):
