@@ -418,7 +418,11 @@ def test_entries_of_unfold_that_lie_apart_are_written_to() -> None:
     assert torch.allclose(ap.jacobian(f)(x), torch.autograd.functional.jacobian(f, x))
 
 
-@pytest.mark.parametrize("same", [lambda h: h.real, torch.real, torch.conj, Tensor.resolve_conj], ids=["attribute", "real", "conj", "resolve_conj"])
+@pytest.mark.parametrize(
+    "same",
+    [lambda h: h.real, torch.real, torch.conj, Tensor.resolve_conj],
+    ids=["attribute", "real", "conj", "resolve_conj"],
+)
 def test_what_is_the_argument_itself_changes_with_it(same: Callable[[Tensor], Tensor]) -> None:
     def f(x: Tensor) -> Tensor:
         h = (x * x).view(2, 3)

@@ -277,6 +277,21 @@ def check_argument_names(p: ModuleType) -> None:
     assert p.argument_names(torch.ops.aten.add)[:2] == ["self", "other"]
 
 
+def check_function_class(p: ModuleType) -> None:
+    class Twice(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Tensor) -> Tensor:
+            return 2 * x
+
+        @staticmethod
+        def backward(ctx: Any, gradient: Tensor) -> Tensor:
+            return 2 * gradient
+
+    x = torch.ones(2, requires_grad=True)
+    assert p.function_class(Twice.apply(x).grad_fn) is Twice
+    assert p.function_class(x.exp().grad_fn) is None
+
+
 def check_saved(p: ModuleType) -> None:
     x = torch.tensor([0.5, 2.0], requires_grad=True)
     y = x.exp()
@@ -392,6 +407,7 @@ CHECKS: dict[Callable[[ModuleType], None], str] = {
     check_family: "family",
     check_batch_statistics: "uses_batch_statistics",
     check_saved: "saved",
+    check_function_class: "function_class",
     check_argument_names: "argument_names",
     check_once_differentiable: "is_once_differentiable",
     check_operators: "OpOverload OpOverloadPacket aten mutates Aten",

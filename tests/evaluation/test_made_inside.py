@@ -328,3 +328,28 @@ def test_a_detached_constant_sees_what_is_written_later() -> None:
         return same * x
 
     assert torch.allclose(ap.jacobian(f)(X), torch.diag(3 * X**2))
+
+
+def fourth_power(p: Tensor) -> Tensor:
+    out = torch.zeros(len(p), 1, dtype=p.dtype)
+    out[:, 0] = p[:, 0] ** 4
+    return out
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_results_are_plain_tensors(rows: int) -> None:
+    """Only what the function itself makes has room for derivatives: results are differentiated on, and trained with."""
+    dx, _ = ap.coordinates("x y")
+    points = torch.linspace(0.5, 2, 2 * rows, dtype=torch.float64).reshape(rows, 2)
+    x = points[:, :1]
+    for operator, exact in {2 * dx: 8 * x**3, dx**2: 12 * x**2, -dx: -4 * x**3}.items():
+        found = ap.evaluate(fourth_power, points, operator)
+        assert type(found) is Tensor
+        assert torch.allclose(found, exact)
+    twice = ap.laplacian(ap.laplacian(fourth_power))(points)
+    assert torch.allclose(twice, torch.full_like(x, 24.0))
+    slope = ap.grad(lambda p: ap.laplacian(fourth_power)(p).sum())(points)
+    assert torch.allclose(slope, torch.cat([24 * x, 0 * x], 1))
+    weight = torch.tensor(3.0, dtype=torch.float64, requires_grad=True)
+    ap.evaluate(lambda p: fourth_power(weight * p), points, dx**2).sum().backward()
+    assert torch.allclose(weight.grad, (4 * weight**3 * 12 * x**2).sum())  # type: ignore[arg-type]

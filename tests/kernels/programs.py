@@ -154,7 +154,8 @@ NOT_RECORDED = {
     "special_bessel_y0", "special_bessel_y1", "i0", "special_i1", "special_modified_bessel_k0",
     "special_modified_bessel_k1", "special_scaled_modified_bessel_k0", "special_scaled_modified_bessel_k1",
     "special_i0e", "special_i1e", "erfinv", "special_log_ndtr", "special_erfcx", "special_ndtri", "lgamma", "digamma",
-    "trigamma", "polygamma_at", "zeta_at", "frac", "relu6", "nan_to_num", "hardtanh", "hardsigmoid", "hardswish",
+    "trigamma", "polygamma_at", "torch_polygamma", "zeta_at",
+    "frac", "relu6", "nan_to_num", "hardtanh", "hardsigmoid", "hardswish",
     "hardshrink", "softshrink", "threshold", "gammainc_at", "gammaincc_at", "entropy", "sin_ratio", "bessel_j0",
     "bessel_i0", "scaled_i0", "scaled_k0", "erfcx",
 }  # fmt: skip

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from apolar.errors import RuleError
-from apolar.rules.record import RECORDS, Entries, Kind, Rule, enter, record_of, spelled
+from apolar.rules.record import RECORDS, Cause, Entries, Kind, Rule, Singular, amend, enter, record_of, spelled
 from apolar.rules.registry import elementwise
 
 from .calls import Call, judged
@@ -198,6 +198,10 @@ def test_a_name_stands_for_each_spelling_once() -> None:
 
 
 def test_a_singular_function_without_a_rule_keeps_its_line_when_it_gets_one() -> None:
-    known = record_of(torch.nn.functional.softsign)
-    assert known.kind is Kind.DECOMPOSED
-    assert known.singular
+    function = object()
+    line = Singular(Cause.KINK, lambda x: ())
+    amend(lambda rule: {"singular": (*rule.singular, line)}, [function])
+    assert record_of(function).kind is Kind.DECOMPOSED
+    enter(Rule(Kind.CONSTANT), [function])
+    assert record_of(function).kind is Kind.CONSTANT
+    assert record_of(function).singular == (line,)

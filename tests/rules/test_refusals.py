@@ -190,7 +190,7 @@ def test_norms_of_vectors_at_zero_have_derivative_0_as_in_torch(name: str) -> No
     found = jet_derivatives(NORMS[name], [ZEROS], [torch.ones_like(ZEROS)], [None], [(1, 0), SECOND])
     assert not torch.func.jacrev(NORMS[name])(ZEROS).any()
     assert not found[1, 0].any()
-    assert not found[SECOND].any()
+    assert found[SECOND].isnan().all()  # for which a pass raises SingularPoint
 
 
 @pytest.mark.parametrize("name", NORMS)

@@ -12,7 +12,7 @@ from torch.autograd.function import BackwardCFunction
 
 from apolar.diagnosis import graph
 from apolar.diagnosis.places import Place
-from apolar.engine.torch_private import family, is_once_differentiable
+from apolar.engine.torch_private import family, function_class, is_once_differentiable
 
 LIBRARIES = ("torch", "apolar")
 
@@ -29,13 +29,13 @@ def is_opaque(node: Any, passed_on: Sequence[Tensor | None], given: Sequence[Ten
 
 def origin_of_backward(node: Any) -> graph.Origin:
     """The line where the backward pass of a Function is defined, and its name."""
-    backward = inspect.unwrap(node._forward_cls.backward)
+    backward = inspect.unwrap(vars(function_class(node))["backward"].__func__)
     code = getattr(backward, "__code__", None)
     return graph.Origin(Place(code.co_filename, code.co_firstlineno) if code else graph.UNKNOWN.place, family(node))
 
 
 def _is_own(node: Any) -> bool:
-    module = getattr(getattr(node, "_forward_cls", None), "__module__", "torch")
+    module = getattr(function_class(node), "__module__", "torch")
     return isinstance(node, BackwardCFunction) and module.partition(".")[0] not in LIBRARIES
 
 

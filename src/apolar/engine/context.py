@@ -91,6 +91,11 @@ def recording() -> bool:
     return torch.compiler.is_compiling() or capturing.get()
 
 
+def traced() -> bool:
+    """Whether operations are recorded, by those or by ``torch.jit.trace``, to be run with other values."""
+    return recording() or is_tracing()
+
+
 def values_readable(*tensors: Any) -> bool:
     """Whether these tensors have values that may be looked at: no jet, no transform of torch.func, nobody recording."""
     return not (any(isinstance(x, Jet) for x in tensors) or in_transform() or recording())

@@ -237,9 +237,14 @@ def uses_batch_statistics(node: Any) -> bool:
     return bool(getattr(node, "_saved_training", getattr(node, "_saved_train", True)))
 
 
+def function_class(node: Any) -> type | None:
+    """The ``autograd.Function`` that a node is of; None for a node of PyTorch's own."""
+    return getattr(node, "_forward_cls", None)
+
+
 def is_once_differentiable(node: Any) -> bool:
     """Whether a node is of an ``autograd.Function`` whose backward pass is marked as not differentiable."""
-    return hasattr(getattr(getattr(node, "_forward_cls", None), "backward", None), "__wrapped__")
+    return hasattr(getattr(function_class(node), "backward", None), "__wrapped__")
 
 
 # ------------------------------------------------------------------------------------------------------------------ operators

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from cmath import isfinite
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from numbers import Real
 from typing import Any, TypeAlias
 
@@ -191,12 +192,14 @@ def _tested(
     return results[:count]
 
 
-def check_rows(f: Callable[..., Any], points: Sequence[Tensor], batch: tuple[int, ...], order: int) -> None:
+def check_rows(
+    f: Callable[..., Any], points: Sequence[Tensor], batch: tuple[int, ...], order: int, detached: Detached = "error"
+) -> None:
     """Refuse a function whose rows depend on each other by derivatives up to an order, by a pass of its own."""
     if visible(points, batch):
         wanted = [coordinates("x")["x"] ** order]
         seeds = [[random_direction(x, len(batch))] for x in points]
-        _tested(f, points, seeds, wanted, batch, False, "error", check_shape, Trial(f, points, batch, wanted))
+        _tested(f, points, seeds, wanted, batch, False, detached, check_shape, Trial(f, points, batch, wanted))
 
 
 @outside_of_compilers
@@ -223,17 +226,18 @@ def push(
             watching.ends(points, y, operators, results)
         return results
 
-    def operated(*x: Tensor) -> list[Any]:
-        returned = f(*x)
+    def operated(around: AbstractContextManager[Any], *x: Tensor) -> list[Any]:
+        with around:
+            returned = f(*x)
         if isinstance(returned, Tensor):
             return read_out(returned)
         leaves, structure = tree_flatten(_returned(returned))
         results = [read_out(y) for y in leaves]
         return [tree_unflatten(column, structure) for column in zip(*results, strict=True)]
 
-    def lifted() -> list[Any]:
+    def lifted(around: AbstractContextManager[Any]) -> list[Any]:
         with meetings() as met:
-            results: list[Any] = call(operated, inputs, points)
+            results: list[Any] = call(partial(operated, around), inputs, points)
         met.settle(tree_leaves(results), lambda: push(f, points, seeds, operators, new_context(points, True, detached)))
         return results
 

@@ -12,6 +12,7 @@ import functools
 import sys
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from inspect import unwrap
 from operator import is_
 from typing import Any
@@ -42,24 +43,27 @@ _stateless: weakref.WeakSet[Any] = weakref.WeakSet()
 """The code of functions that were seen to hold no module with buffers, in training."""
 
 
-def with_writes(f: Callable[..., Any], lifted: Callable[[], Any], inputs: Sequence[Jet]) -> Any:
-    """``lifted()``, which calls ``f`` with these jets; again, where ``f`` writes a jet into a plain tensor."""
+def with_writes(
+    f: Callable[..., Any], lifted: Callable[[AbstractContextManager[Any]], Any], inputs: Sequence[Jet]
+) -> Any:
+    """``lifted``, which calls ``f`` with these jets inside of a context; again, where ``f`` writes a jet into a plain tensor.
+
+    The context is for the call of ``f`` alone: results are plain tensors.
+    """
     code = _code(f)
     if code in _writing:
-        with Making(inputs):
-            return lifted()
+        return lifted(Making(inputs))
     before = State(() if code in _stateless else _buffers(f), inputs)
     if not before.buffers:
         _stateless.add(code)
     try:
-        return lifted()
+        return lifted(nullcontext())
     except UnsupportedOperator as error:
         if not error.into_plain:
             raise
     _writing.add(code)
     before.restore()
-    with Making(inputs):
-        return lifted()
+    return lifted(Making(inputs))
 
 
 def _code(f: Callable[..., Any]) -> Any:

@@ -25,10 +25,10 @@ import torch
 from torch import Tensor, nn
 
 from apolar.algebras.operators import Coordinates, Operator
-from apolar.engine.context import recording
+from apolar.engine.context import traced
 from apolar.engine.guard import Guard, Memory, likeness
 from apolar.engine.jet import plain
-from apolar.engine.torch_private import in_transform, is_tracing, saved_as_they_are, tree_leaves
+from apolar.engine.torch_private import in_transform, saved_as_they_are, tree_leaves
 from apolar.errors import ApolarError, RowCouplingError
 from apolar.evaluation.seeds import Directions, Units
 
@@ -140,7 +140,7 @@ def every_call_tested() -> Iterator[None]:
 
 def visible(points: Sequence[Tensor], batch: tuple[int, ...]) -> bool:
     """Whether there are several rows, and values that may be looked at."""
-    if math.prod(batch) < 2 or recording() or is_tracing() or points[0].is_meta:
+    if math.prod(batch) < 2 or traced() or points[0].is_meta:
         return False
     return not (points[0].is_cuda and torch.cuda.is_current_stream_capturing())
 
@@ -224,13 +224,16 @@ class Trial:
     def _differences(self, found: Sequence[Any]) -> list[Difference]:
         """Of the two sides, for every order of every leaf of the result."""
         differences = []
+        leaves = [
+            list(map(plain, tree_leaves(tree))) for tree in found
+        ]  # what waits is computed under its own grad mode
         with nullcontext() if in_transform() else torch.no_grad():
-            for value, *derivatives in zip(*map(tree_leaves, found), strict=True):
+            for value, *derivatives in zip(*leaves, strict=True):
                 if (value.is_floating_point() or value.is_complex()) and value.numel():
                     r, allowed = self._lengths(value), max(tolerance(x.dtype) for x in (value, *self.points))
                     for k in range(1, self.order + 1):
-                        left, right = plain(derivatives[self.order + k - 1]), r**k * plain(derivatives[k - 1])
-                        differences.append(Difference.of(k, plain(value), left, right, allowed))
+                        left, right = derivatives[self.order + k - 1], r**k * derivatives[k - 1]
+                        differences.append(Difference.of(k, value, left, right, allowed))
         return differences
 
     def _lengths(self, like: Tensor) -> Tensor:

@@ -129,7 +129,11 @@ class Values:
 
         try:
             check_rows(
-                again, [plain(x) for x in (*self.results.values(), *points)], self._batch, derivative.operator.order
+                again,
+                [plain(x) for x in (*self.results.values(), *points)],
+                self._batch,
+                derivative.operator.order,
+                self.context.detached,
             )
         except RowCouplingError:
             raise OperatorError(

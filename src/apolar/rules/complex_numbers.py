@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 import apolar.rules.elementwise  # noqa: F401  # the rules for real numbers
@@ -36,6 +37,15 @@ def resolve(jet: Jet, func: Any, x: Jet) -> Jet:
 
 
 linear(torch.complex, arguments=(0, 1, "real", "imag"), entries=Entries.APART)
+
+
+real_softsign = RULES[F.softsign]
+
+
+@rule(F.softsign, kind=Kind.ELEMENTWISE, entries=Entries.APART, replacing=True)
+def softsign(jet: Jet, func: Any, z: Jet) -> Any:
+    """z/(1 + |z|)."""
+    return z / (1 + torch.abs(z)) if z.is_complex() else real_softsign(jet, func, z)
 
 
 @composite(torch.polar)

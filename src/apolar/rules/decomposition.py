@@ -24,7 +24,7 @@ def without_rule(jet: Jet, func: Any, *args: Any, **kwargs: Any) -> Any:
     if known in RULES:
         return RULES[known](jet, known, *args, **kwargs)
     twin = out_of_place(known)
-    if twin is not None and not (twin is known and isinstance(known, types.FunctionType)):  # torch.nn.init: by its body
+    if twin is not None:
         return in_place(jet, known, twin, *args, **kwargs)
     parts = decomposed(func)
     if parts is None or (isinstance(func, OpOverload) and func in _underway.get()):

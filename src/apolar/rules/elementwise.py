@@ -88,6 +88,8 @@ def _sech_squared(x: Any) -> Any:
 
 def _asinh_slope(y: Any, x: Any) -> Any:
     """(1 + x²)⁻¹ᐟ²; where x² might overflow, x⁻¹ (1 + x⁻²)⁻¹ᐟ²."""
+    if isinstance(x.value, Tensor) and x.value.is_complex():
+        return (1 + x * x) ** -0.5
     return near_zero(x, 1e9, lambda x: (1 + x * x) ** -0.5, lambda x: torch.abs(x) ** -1 * (1 + x**-2) ** -0.5)
 
 
@@ -214,6 +216,14 @@ def _polygamma(x: Tensor, n: int) -> Tensor:
 
 elementwise(trigamma, derivative=lambda y, x: polygamma_at(x, 2))
 elementwise(polygamma_at, derivative=lambda y, x, n: trigamma(x) if n == 0 else polygamma_at(x, n + 1))
+
+
+def torch_polygamma(x: Any, n: int) -> Any:
+    """torch.polygamma(n, x), whose values have ten digits, with the argument first."""
+    return series.FUNCTIONS[torch_polygamma](x, n) if isinstance(x, Series) else torch.polygamma(n, x)
+
+
+elementwise(torch_polygamma, derivative=lambda y, x, n: polygamma_at(x, n + 1))
 
 
 # -------------------------------------------------------------------------------------------------------- piecewise

@@ -12,7 +12,7 @@ from apolar.engine import series
 from apolar.engine.context import values_decide
 from apolar.engine.jet import RULES, Jet, anywhere, belongs, component_list, unsupported, value
 from apolar.rules.components import stack
-from apolar.rules.elementwise import polygamma_at
+from apolar.rules.elementwise import torch_polygamma
 from apolar.rules.products import beside, moves, promoted, singular
 from apolar.rules.record import Entries, Kind
 from apolar.rules.registry import composite, elementwise, rule
@@ -21,10 +21,10 @@ from apolar.rules.registry import composite, elementwise, rule
 @rule("polygamma", kind=Kind.ELEMENTWISE, entries=Entries.APART)
 def polygamma(jet: Jet, func: Any, n: Any, x: Any) -> Any:
     n, x = (x, n) if isinstance(n, Tensor) else (n, x)
-    return RULES[polygamma_at](jet, polygamma_at, x, n)
+    return RULES[torch_polygamma](jet, torch_polygamma, x, n)
 
 
-series.FUNCTIONS[torch.polygamma] = lambda n, x: polygamma_at(x, n)
+series.FUNCTIONS[torch.polygamma] = lambda n, x: torch_polygamma(x, n)
 
 
 @composite("multigammaln", "mvlgamma")

@@ -22,8 +22,9 @@ from apolar.algebras.operators import Monomial, Operator
 from apolar.engine.jet import Jet
 from apolar.engine.torch_private import tree_leaves, tree_map
 from apolar.evaluation.cost import BALANCE, ROWS, Cost, Counter
-from apolar.evaluation.evaluate import evaluate
+from apolar.evaluation.evaluate import check_operators, evaluate, push
 from apolar.evaluation.points import of_one_tensor
+from apolar.evaluation.seeds import axes
 from apolar.kernels.compiled import Execution, execution
 
 
@@ -135,20 +136,19 @@ def plan(f: Callable[..., Any], X: Tensor | Sequence[Tensor], *operators: Operat
     function, points = of_one_tensor(f, X, operators)
     few = points[:ROWS] if points.ndim > 1 else points
     scale = len(points) / len(few) if len(few) else 1.0
-    counters = {True: Counter(), False: Counter()}
+    counters, wanted = {True: Counter(), False: Counter()}, check_operators(operators)
 
     def counted(p: Tensor) -> Any:
         with counters[isinstance(p, Jet)]:
             return tree_map(lambda y: y.like(y.components) if isinstance(y, Jet) else y, function(p))
 
     with torch.no_grad():
-        evaluate(counted, few, *operators)  # also tries whether f mixes rows
+        evaluate(function, few, *operators)  # tests whether f mixes rows
+        push(counted, [few], axes([few], wanted[0].coordinates), wanted)
     counters[False] = Counter()
     values = tree_leaves(counted(few))
     plain, lifted = counters[False].cost(scale), counters[True].cost(scale)
 
-    coordinates = next(p for p in operators if isinstance(p, Operator)).coordinates
-    wanted = tuple(coordinates.one * p for p in operators)
     over = algebra(*wanted)
     columns = sum(math.prod(y.shape[few.ndim - 1 :]) for y in values)
     levels = sweeps(*wanted)
@@ -165,7 +165,7 @@ def plan(f: Callable[..., Any], X: Tensor | Sequence[Tensor], *operators: Operat
     chunk_size = max(1, int(len(points) * (free or 0) / needed)) if strategy is Strategy.CHUNKED else None
     return Plan(
         strategy=strategy,
-        operators=wanted,
+        operators=tuple(wanted),
         algebra=over,
         points=math.prod(points.shape[:-1]),
         plain=plain,
