@@ -20,6 +20,9 @@ from apolar.engine.context import begin
 from apolar.engine.jet import Jet, JetRule, belongs, plain
 from apolar.engine.torch_private import tree_flatten, tree_leaves, tree_unflatten
 
+ROUNDING = 100
+"""Units in the last place by which a function may be off."""
+
 STENCIL = (-2, -1, 0, 1, 2)
 """Where on the line, in steps."""
 
@@ -38,7 +41,7 @@ class Judge:
         leaves, structure = tree_flatten((args, kwargs))
         moving = tuple(k for k, x in enumerate(leaves) if belongs(x, jet))
         values = [plain(x).detach() if isinstance(x, Tensor) else x for x in leaves]
-        fixed = tuple((x.dtype, x.device) if isinstance(x, Tensor) else (type(x), repr(x)) for x in values)
+        fixed = tuple(map(_fixed, values))
         key = func, structure, jet.algebra.order, moving, fixed
         ranges = [_range(x) for x in values if _floating(x)]
         known = self._known.get(key)
@@ -58,8 +61,9 @@ class Judge:
             return func(*args, **kwargs)
 
         wrong = wrong_order(plainly, lifted, [values[k] for k in moving], jet.algebra.order)
-        if wrong is None:
-            self._known[key] = [_widened(r, k) for r, k in zip(ranges, known or ranges, strict=True)]
+        if wrong is None and all(x.numel() for x in values if _floating(x)):
+            margins = [0.0 if k in moving else 0.5 for k, x in enumerate(values) if _floating(x)]
+            self._known[key] = [_joined(*each) for each in zip(ranges, known or ranges, margins, strict=True)]
         return wrong
 
 
@@ -69,8 +73,8 @@ def wrong_order(
     """The lowest order, up to this one, at which a lifted function is not the derivative of the order below.
 
     At order 0 it has to be the function. With steps h, fourth-order differences of the order below are compared with what is
-    given, entry by entry. Entries at a kink do not count: there the one-sided quotients of steps h and h/2 differ alike,
-    where those of a smooth function differ half as much.
+    given, entry by entry, up to how much they differ from those of second order, and to rounding. Entries at a kink do not
+    count: there the one-sided quotients of steps h and 2h differ alike, where those of a smooth function differ twice as much.
     """
     epsilon = max(torch.finfo(x.dtype).eps for x in point)
     step, tolerance = epsilon**0.2, epsilon**0.4
@@ -84,10 +88,12 @@ def wrong_order(
     for k in range(order):
         for i, here in enumerate(sampled[0]):
             g = {s: outputs[i][k] for s, outputs in sampled.items()}
+            simple = (g[1] - g[-1]) / (2 * step)
             quotient = (8 * (g[1] - g[-1]) - (g[2] - g[-2])) / (12 * step)
             bend, wider = ((g[s] - 2 * g[0] + g[-s]).abs() / s for s in (1, 2))
-            allowed = tolerance * (1 + torch.stack([row.abs() for row in here]).sum(0))
-            compared = torch.isfinite(quotient) & ((bend <= step * allowed) | (bend <= 0.75 * wider))
+            rounding = ROUNDING * epsilon * torch.stack([y.abs() for y in g.values()]).amax(0)
+            allowed = rounding / step + (quotient - simple).abs() + 1e3 * epsilon * here[k + 1].abs()
+            compared = torch.isfinite(quotient) & ((bend <= rounding) | (bend <= 0.75 * wider))
             off = ~((quotient - here[k + 1]).abs() <= allowed)
             if bool((compared & off).any()) or (quotient.numel() and not bool(compared.any())):
                 return k + 1
@@ -148,8 +154,15 @@ def _range(x: Tensor) -> Range:
     return float(low), float(high)
 
 
-def _widened(found: Range, known: Range) -> Range:
-    """Both ranges and as much again on each side: numbers that drift are judged now and then, not always."""
+def _joined(found: Range, known: Range, margin: float) -> Range:
+    """Both ranges; with a margin for parameters, which drift, so that they are judged now and then and not always."""
     low, high = min(found[0], known[0]), max(found[1], known[1])
-    margin = 0.5 * (high - low) or 0.5 * abs(high)
-    return low - margin, high + margin
+    more = margin * ((high - low) or abs(high))
+    return low - more, high + more
+
+
+def _fixed(x: Any) -> Any:
+    """What tells an argument that is not judged in a range of numbers from others."""
+    if not isinstance(x, Tensor):
+        return type(x), repr(x)
+    return x.dtype, x.device, None if _floating(x) else x.cpu().numpy().tobytes()

@@ -262,7 +262,7 @@ COMPOSITES: dict[str, Composite] = {
     "cumulative_trapezoid": (lambda x: torch.cumulative_trapezoid(x**2, T), (normal(3, 4),)),
     "cov": (torch.cov, (normal(3, 4),)),
     "cov weighted": (lambda x: torch.cov(x, correction=0, fweights=torch.tensor([1, 2, 1, 3]), aweights=T + 1), (normal(3, 4),)),
-    "corrcoef": (torch.corrcoef, (normal(3, 4),)),
+    "corrcoef": (lambda x: torch.corrcoef(x).triu(1), (normal(3, 4),)),
     "chain_matmul": (lambda x, y, z: torch.linalg.multi_dot([x, y, z]), (normal(2, 3), normal(3, 4), normal(4, 2))),
     "combinations": (lambda x: torch.combinations(x**2, 2), (normal(4),)),
     "cartesian_prod": (lambda x, y: torch.cartesian_prod(x**2, y), (normal(2), normal(3))),
