@@ -132,6 +132,25 @@ def test_only_what_is_needed_is_imported(what: str) -> None:
     assert not found & absent
 
 
+THREADS = """
+import threading, apolar as ap
+errors = []
+def first(name):
+    try:
+        getattr(ap, name)
+    except BaseException as error:
+        errors.append((name, repr(error)))
+threads = [threading.Thread(target=first, args=(name,)) for name in ap.__all__]
+[t.start() for t in threads]
+[t.join() for t in threads]
+print(errors)
+"""
+
+
+def test_threads_may_ask_for_all_names_at_once() -> None:
+    assert run(THREADS).strip() == "[]"
+
+
 def test_completion_lists_options() -> None:
     assert run(COMPLETION) == "plain,--gradient\n"
 

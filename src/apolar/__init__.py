@@ -6,6 +6,7 @@ that are not used, and ``apolar --help`` not for PyTorch.
 
 from importlib import import_module
 from importlib.util import find_spec
+from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
@@ -111,15 +112,17 @@ if TYPE_CHECKING:  # the same names, for type checkers, editors and the document
     )
 else:
     _MODULES = {name: module for module, names in _NAMES.items() for name in names.split()}
+    _IMPORTING = RLock()
     __all__ = [*_MODULES]
 
     def __getattr__(name: str) -> Any:
         """A public name, from its module, or a module; it stays, so that this is called once for each."""
-        if name in _MODULES:
-            value = globals()[name] = getattr(import_module(_MODULES[name]), name)
-            return value
-        if not name.startswith("_") and find_spec(f"{__name__}.{name}"):
-            return import_module(f"{__name__}.{name}")
+        with _IMPORTING:  # modules that import each other are not to be begun by two threads
+            if name in _MODULES:
+                value = globals()[name] = getattr(import_module(_MODULES[name]), name)
+                return value
+            if not name.startswith("_") and find_spec(f"{__name__}.{name}"):
+                return import_module(f"{__name__}.{name}")
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
     def __dir__() -> list[str]:

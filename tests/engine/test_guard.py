@@ -470,6 +470,38 @@ def test_attributes_by_computed_names() -> None:
     assert guard.differences(f)[0] == "net.losses"
 
 
+class Scale:
+    """A class that a pattern of ``match`` takes apart by position."""
+
+    __match_args__ = ("omega",)
+
+    def __init__(self, omega: float) -> None:
+        self.omega = omega
+
+
+def test_patterns_read_attributes() -> None:
+    scale = Scale(1.0)
+
+    def f(x: Tensor) -> Tensor:
+        match scale:
+            case Scale(omega):
+                return torch.sin(omega * x)
+        return x
+
+    guard = Guard(f)
+    assert guard.holds(f)
+    scale.omega = 2.0
+    assert not guard.holds(f)
+
+
+def test_numbers_of_classes_of_ones_own_are_not_followed() -> None:
+    class Length(float):
+        pass
+
+    lengths = [Length(2.0)]
+    assert Guard(lambda x: x * lengths[0]).opaque
+
+
 def test_what_the_function_changes_itself() -> None:
     calls: list[int] = []
 

@@ -15,10 +15,9 @@ from torch import Tensor
 from torch.fx import GraphModule, Node
 from torch.fx.experimental.proxy_tensor import make_fx
 
+from apolar.engine.arrays import Arrays, looks
 from apolar.engine.context import capturing
-from apolar.engine.jet import user_line
 from apolar.engine.torch_private import TorchDispatchMode, local_scalar, mutates
-from apolar.errors import CaptureError
 from apolar.kernels import operations
 from apolar.kernels.chain import rows_times
 
@@ -63,7 +62,7 @@ def capture(
 
     token = capturing.set(True)
     try:
-        with Values():
+        with Arrays(), Values():
             traced = make_fx(joint)(*tensors, *(torch.ones(y.shape, dtype=y.dtype, device=y.device) for y in results))
     finally:
         capturing.reset(token)
@@ -75,10 +74,7 @@ class Values(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func is local_scalar.default:
-            raise CaptureError(
-                f"the function looks at a value, by an if, float() or .item(){user_line()}, so that its operations need not "
-                "always be the same. Write torch.where, or call it without ap.compile."
-            )
+            raise looks("an if, float() or .item()")
         return func(*args, **(kwargs or {}))
 
 

@@ -39,10 +39,11 @@ class Names(NamedTuple):
 def names_in(code: types.CodeType) -> Names:
     """The names that a function body reads, and the lambdas, comprehensions and functions inside of it."""
     steps = list(dis.get_instructions(code))
+    matched = {"getattr"} if any(s.opname == "MATCH_CLASS" for s in steps) else set()  # by names that the class gives
     own = Names(
         frozenset(s.argval for s in steps if s.opname in GLOBALS),
         frozenset(s.argval for s, t in pairwise(steps) if s.opname in GLOBALS and t.opname not in ATTRIBUTES),
-        frozenset(s.argval for s in steps if s.opname in ATTRIBUTES),
+        frozenset(s.argval for s in steps if s.opname in ATTRIBUTES) | matched,
         frozenset(s.argval for s in steps if s.opname == "IMPORT_NAME"),
     )
     inner = [names_in(c) for c in code.co_consts if isinstance(c, types.CodeType)]

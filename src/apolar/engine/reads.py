@@ -155,6 +155,8 @@ class Reads:
         if kind in WRITTEN:
             array = kind is np.ndarray and (x.size > LARGE or x.dtype.hasobject)
             return self._unknown(k, "an array that is large or of objects") if array else self._put("written", k)
+        if isinstance(x, tuple(WRITTEN)):
+            return self._unknown(k, "a number or an array of another class")
         if kind is types.FunctionType:
             return self._function(k, x)
         if kind is types.BuiltinMethodType and x.__module__ is None and not isinstance(x.__self__, type):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -15,7 +16,8 @@ from torch import Tensor
 from torch.overrides import handle_torch_function, has_torch_function, resolve_name
 
 from apolar.engine import series
-from apolar.engine.context import values_readable
+from apolar.engine.arrays import Arrays
+from apolar.engine.context import recording, values_readable
 from apolar.engine.jet import Jet, user_line
 from apolar.engine.torch_private import OpOverload, OpOverloadPacket, tree_leaves
 from apolar.errors import DetachedError, RuleError, UnsupportedOperator, VerificationError
@@ -194,7 +196,8 @@ def _dispatching(function: Function, tracked: bool = True) -> Function:
         relevant = tuple(x for x in tree_leaves((args, kwargs)) if isinstance(x, (Tensor, series.Series)))
         if has_torch_function(relevant):
             return handle_torch_function(called, relevant, *args, **kwargs)
-        result = function(*args, **kwargs)
+        with Arrays() if recording() else nullcontext():
+            result = function(*args, **kwargs)
         if tracked and torch.is_grad_enabled() and _requires_grad(relevant) and not _requires_grad(result):
             raise DetachedError(
                 f"{called.__qualname__} gives a result without gradient, and derivatives would be lost{user_line()}. Write it "
