@@ -67,6 +67,11 @@ class Mentioned:
         return self.everything or name in self.attributes
 
 
+def _mark(x: Any) -> Any:
+    """What tells a value from others; the digits of a large integer are not to be written."""
+    return x if isinstance(x, int) else repr(x)
+
+
 class Reads:
     """What some roots can read.
 
@@ -113,7 +118,7 @@ class Reads:
     def marks(self) -> Iterator[tuple[str, int]]:
         """The path of each item, and a number that tells whether it has changed."""
         ways: dict[str, Callable[[Any], Any]]
-        ways = {"values": repr, "written": lambda x: WRITTEN[type(x)](x), "weak": id, "fixed": id}
+        ways = {"values": _mark, "written": lambda x: WRITTEN[type(x)](x), "weak": id, "fixed": id}
         known = {k: way for group, way in ways.items() for k in self.places[group]}
         for k, (x, path) in enumerate(zip(self.items, self.paths)):
             if path is not None:
