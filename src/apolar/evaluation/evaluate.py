@@ -187,7 +187,7 @@ def _tested(
             results = found()
             check(results[0], points, batch)
             trial.judge(results[count:], again)
-    except SingularPoint:  # perhaps along the directions of the trial only
+    except (SingularPoint, PrecisionError):  # perhaps along the directions of the trial only
         return _tested(f, points, seeds, operators, batch, check_finite, detached, check, None)
     return results[:count]
 
