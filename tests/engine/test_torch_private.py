@@ -171,7 +171,8 @@ def check_called_by_dispatcher(p: ModuleType) -> None:
     torch.exp(Asking(X).requires_grad_())
     assert answers == [False]
     torch.detach(Asking(X))
-    assert answers == [False, True]
+    assert answers[:2] == [False, True]  # PyTorch 2.8 then makes a second one, of the result, past the dispatcher
+    assert not any(answers[2:])
 
 
 def check_wrapper(p: ModuleType) -> None:

@@ -213,7 +213,8 @@ def family(node: Any) -> str:
     >>> family(x.relu().grad_fn)
     'Relu'
     """
-    return str(node.name()).rpartition("::")[2].partition("Backward")[0]
+    python = isinstance(node, torch.autograd.function.BackwardCFunction)  # PyTorch 2.8 has no name() there
+    return (type(node).__name__ if python else str(node.name())).rpartition("::")[2].partition("Backward")[0]
 
 
 def saved(node: Any, name: str) -> Any:
