@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import sys
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from inspect import unwrap
 from operator import is_
@@ -33,6 +33,7 @@ from apolar.engine.torch_private import (
     tree_unflatten,
 )
 from apolar.errors import UnsupportedOperator
+from apolar.evaluation.state import State
 from apolar.rules.inplace import writes
 from apolar.rules.record import Kind, record_of
 
@@ -53,7 +54,7 @@ def with_writes(
     code = _code(f)
     if code in _writing:
         return lifted(Making(inputs))
-    before = State(() if code in _stateless else _buffers(f), inputs)
+    before = State(() if code in _stateless else _training(f), inputs)
     if not before.buffers:
         _stateless.add(code)
     try:
@@ -74,29 +75,11 @@ def _code(f: Callable[..., Any]) -> Any:
     return f if isinstance(f, nn.Module) else getattr(f, "__code__", type(f))
 
 
-class State:
-    """What a run of a function changes, to be put back before another one: random state, and buffers of modules."""
-
-    def __init__(self, buffers: Iterable[Tensor], points: Sequence[Tensor]) -> None:
-        self._random = torch.get_rng_state()
-        self._devices = sorted({x.device.index for x in points if x.is_cuda})
-        self._on_devices = [torch.cuda.get_rng_state(k) for k in self._devices]
-        self.buffers = [(x, x.detach().clone()) for x in buffers]
-
-    def restore(self) -> None:
-        """Put it back."""
-        torch.set_rng_state(self._random)
-        for k, state in zip(self._devices, self._on_devices, strict=True):
-            torch.cuda.set_rng_state(state, k)
-        with torch.no_grad():
-            for x, kept in self.buffers:
-                x.copy_(kept)
-
-
-def _buffers(f: Callable[..., Any]) -> Iterator[Tensor]:
+def _training(f: Callable[..., Any]) -> Iterator[nn.Module]:
+    """The modules of a function that are in training, and those below them: their buffers may be written to."""
     for module in (f,) if isinstance(f, nn.Module) else Guard(f).modules():
         if getattr(module, "training", False):
-            yield from module.buffers()
+            yield from module.modules()
 
 
 class Making(TorchFunctionMode):

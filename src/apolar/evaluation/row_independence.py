@@ -13,7 +13,7 @@ depends on row j, by a derivative of an order up to K, it is not the polynomial 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from apolar.algebras.operators import Coordinates, Operator
 from apolar.engine.context import traced
@@ -31,6 +31,7 @@ from apolar.engine.jet import plain
 from apolar.engine.torch_private import in_transform, saved_as_they_are, tree_leaves
 from apolar.errors import ApolarError, RowCouplingError
 from apolar.evaluation.seeds import Directions, Units
+from apolar.evaluation.state import State
 
 PATIENCE = 64
 """At most so many calls pass from one test to the next while what the function reads stays the same."""
@@ -313,28 +314,6 @@ def order_of(operators: Sequence[Operator]) -> int:
 def with_trial(wanted: Sequence[Operator]) -> tuple[Operator, ...]:
     """The operators in a system with two more coordinates, and behind them 1, s, …, sᴷ, t, …, tᴷ."""
     return _with_trial(tuple(wanted))
-
-
-class State:
-    """The buffers of modules and torch's random numbers at one time."""
-
-    def __init__(self, modules: Iterable[nn.Module], points: Sequence[Tensor]) -> None:
-        self.random = torch.get_rng_state()
-        self.cuda = {x.device: torch.cuda.get_rng_state(x.device) for x in points if x.is_cuda}
-        held = [(m._buffers, name, b) for m in modules for name, b in m._buffers.items() if b is not None]
-        with torch.no_grad():
-            self.buffers = [(buffers, name, b, b.clone()) for buffers, name, b in held]
-
-    def restore(self) -> None:
-        """Put everything back."""
-        torch.set_rng_state(self.random)
-        for device, state in self.cuda.items():
-            torch.cuda.set_rng_state(state, device)
-        with torch.no_grad():
-            for buffers, name, buffer, values in self.buffers:
-                buffers[name] = buffer
-                if not torch.equal(buffer, values):
-                    buffer.copy_(values)
 
 
 # ------------------------------------------------------------------------------------------------------ helpers
